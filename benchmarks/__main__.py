@@ -1,0 +1,160 @@
+"""The child: it reads requests from its input and writes measurements to its output.
+
+`python -m benchmarks --cpus 0,1`. Kernels run on team threads only; a thread that waits for input
+ends the process as soon as the input closes, so that no child outlives its parent.
+"""
+
+import argparse
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import IO, Any
+
+from roofline.errors import CANNOT_MEASURE, RooflineError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve requests until the input ends."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--cpus", required=True, help="logical CPUs of the team, like 0,1")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(sys.stdin, requests), daemon=True).start()
+    answers = _private_output()
+    service = Service([int(cpu) for cpu in options.cpus.split(",")])
+    while True:
+        answers.write(service.answer(requests.get()) + "\n")
+        answers.flush()
+
+
+def _listen(stream: IO[str], requests: "queue.SimpleQueue[str]") -> None:
+    for line in stream:
+        requests.put(line)
+    # Not sys.exit: the team may be inside compiled code that heeds no exception.
+    os._exit(0)
+
+
+def _private_output() -> IO[str]:
+    """Return the answers' channel; whatever a library prints goes to stderr instead."""
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return channel
+
+
+class Service:
+    """What the child can be asked: describe, prepare, begin_round, run, conditions."""
+
+    def __init__(self, cpus: Sequence[int]) -> None:
+        # Here, not at the top: importing the compiler takes a moment, and --help needs none.
+        from benchmarks import conditions
+        from benchmarks.kernels import KernelCache, cache_folder
+        from benchmarks.team import Disturbance
+
+        self._cpus = tuple(cpus)
+        self._open: Callable[[], Any] = lambda: KernelCache(cache_folder())
+        self._rig: Any = None
+        self._ticks = conditions.ticks()
+        self._disturbance = Disturbance()
+
+    def answer(self, line: str) -> str:
+        """Return the answer to one request; never raises."""
+        from benchmarks import wire
+
+        number = -1
+        try:
+            request = json.loads(line)
+            number = int(request.pop("id"))
+            verb = request.pop("do")
+            verbs: dict[str, Callable[..., Any]] = {
+                "describe": self.describe,
+                "prepare": self.prepare,
+                "begin_round": self.begin_round,
+                "run": self.run,
+                "conditions": self.conditions,
+            }
+            if verb not in verbs:
+                return wire.refusal(number, f"the child knows no request {verb!r}.", 2)
+            return wire.answer(number, verbs[verb](**request))
+        except RooflineError as error:
+            return wire.refusal(number, str(error), error.exit_code)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return wire.refusal(number, f"the child can't read the request: {error}.", 2)
+        except MemoryError:
+            return wire.refusal(number, "there is too little memory for a case.", CANNOT_MEASURE)
+
+    def _use_rig(self) -> Any:
+        if self._rig is None:
+            from benchmarks.rig import Rig
+
+            self._kernels = self._open()
+            self._rig = Rig(self._cpus, self._kernels)
+        return self._rig
+
+    def describe(self) -> dict[str, Any]:
+        """Return the versions of what measures, and the instrument's own cost."""
+        import llvmlite
+        import llvmlite.binding as llvm
+        import numba
+        import numpy
+
+        rig = self._use_rig()
+        version = ".".join(map(str, llvm.llvm_version_info))
+        return {
+            "pid": os.getpid(),
+            "python": sys.version.split()[0],
+            "numpy": numpy.__version__,
+            "numba": numba.__version__,
+            "llvm": f"{version} (llvmlite {llvmlite.__version__})",
+            "llvm_cpu": llvm.get_host_cpu_name(),
+            "clock_cost": rig.clock_cost,
+        }
+
+    def prepare(self, cases: list[dict[str, Any]]) -> dict[str, Any]:
+        """Compile the cases' kernels; seconds are of what wasn't in the cache."""
+        from benchmarks.wire import decode_case
+
+        rig = self._use_rig()
+        rig.prepare([decode_case(case) for case in cases])
+        return {"compile_seconds": self._kernels.compile_seconds}
+
+    def begin_round(self) -> None:
+        """Give back all memory, so that the round maps fresh pages."""
+        self._use_rig().begin_round()
+
+    def run(self, case: dict[str, Any], samples: int) -> dict[str, Any]:
+        """Check and time one case."""
+        from benchmarks.wire import decode_case
+
+        sampled = self._use_rig().run(decode_case(case), samples)
+        self._disturbance += sampled.disturbance
+        return {
+            "seconds": sampled.seconds,
+            "steps_per_second": sampled.steps_per_second,
+            "loops": sampled.loops,
+            "checked": sampled.checked,
+            "kernel_digest": sampled.kernel_digest,
+            "dropped": sampled.dropped,
+        }
+
+    def conditions(self) -> dict[str, Any]:
+        """Return what it was like since this child began."""
+        from dataclasses import asdict
+
+        from benchmarks.conditions import observe
+
+        seen = observe(
+            cpus=self._cpus,
+            before=self._ticks,
+            disturbance=self._disturbance,
+            huge_page_fraction=self._use_rig().huge_page_fraction(),
+        )
+        return asdict(seen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""The table of benchmarks: what each runs, its bytes and FLOPs as data, how its answer is checked.
+
+It imports no kernel, so that plans and conclusions can read it where Numba isn't.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from roofline.errors import RooflineError
+from roofline.records import Case, Traffic, Work
+
+ITEM_BYTES = {"float32": 4, "float64": 8}
+# Every array of a stream kernel is a multiple of this: eight of the widest vectors.
+ARRAY_QUANTUM = 512
+# Turns of the multiply-add kernel in one repetition: a call's cost is below 0.1 % of it.
+FMA_TURNS = 4096
+FMA_UNROLL = 2
+CHAIN_TURNS = 1400
+CHAIN_STEPS_PER_TURN = {"add": 32, "imul": 32, "vector": 16}
+# What first touch counts as one page, whatever the kernel backs it with.
+SMALL_PAGE = 4096
+HUGE_PAGE = 2 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """A row of the table.
+
+    Attributes:
+        family: the file of `benchmarks` that holds its kernels.
+        mix: instructions or traffic, in words.
+        reads, writes: arrays read and written, for stream kernels.
+        flops: operations an element (stream), or a lane and step (fma).
+        clocked: dependent chains read the core clock inside its windows.
+        check: how its answer is verified.
+
+    """
+
+    family: str
+    mix: str
+    reads: int = 0
+    writes: int = 0
+    flops: int = 0
+    clocked: bool = False
+    check: str
+
+
+def _stream(mix: str, reads: int, writes: int, flops: int = 0) -> Benchmark:
+    check = "slices of the output, poisoned before, equal the float64 reference afterwards"
+    return Benchmark(family="stream", mix=mix, reads=reads, writes=writes, flops=flops, check=check)
+
+
+_READ = Benchmark(
+    family="stream",
+    mix="1 read",
+    reads=1,
+    check="exclusive or of all vectors equals NumPy's, bit by bit",
+)
+_CHAIN_CHECK = "value after a few steps equals Python's or the float64 reference"
+_FMA_CHECK = "accumulators equal the float64 reference after two different numbers of turns"
+_TOUCH_CHECK = "every page holds the mark"
+_TRIAD = _stream("2 reads, 1 write", 2, 1, 2)
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "fma": Benchmark(family="fma", mix="fma", flops=2, clocked=True, check=_FMA_CHECK),
+    "mul+add": Benchmark(family="fma", mix="mul+add", flops=2, clocked=True, check=_FMA_CHECK),
+    "chain": Benchmark(family="clock", mix="dependent chain", check=_CHAIN_CHECK),
+    "read": _READ,
+    "write": _stream("1 write", 0, 1),
+    "copy": _stream("1 read, 1 write", 1, 1),
+    "scale": _stream("1 read, 1 write", 1, 1, 1),
+    "add": _stream("2 reads, 1 write", 2, 1, 1),
+    "triad": _TRIAD,
+    "read-curve": _READ,
+    "triad-curve": _TRIAD,
+    "first-touch": Benchmark(family="pagefault", mix="1 store a page", check=_TOUCH_CHECK),
+    "timer": Benchmark(family="instrument", mix="clock_gettime", check="none: it has no answer"),
+    "barrier": Benchmark(family="instrument", mix="barrier", check="none: it has no answer"),
+}
+
+
+def benchmark(case: Case) -> Benchmark:
+    """Return the row of a case.
+
+    Raises:
+        RooflineError: there is no such benchmark.
+
+    """
+    if case.benchmark not in BENCHMARKS:
+        names = ", ".join(BENCHMARKS)
+        raise RooflineError(f"unknown benchmark {case.benchmark!r}: choose one of {names}.")
+    return BENCHMARKS[case.benchmark]
+
+
+def operation(case: Case) -> str:
+    """Return what a stream case does: "triad" for "triad" and "triad-curve" alike."""
+    return case.benchmark.removesuffix("-curve")
+
+
+def accumulators(registers: int, *, fused: bool) -> int:
+    """Return how many independent chains hide the latency in so many vector registers.
+
+    Two registers hold the operands. A fused multiply-add has a latency of 4 on two pipes (8
+    chains) or on four (16); a multiplication and an addition 3 + 3 or 4 + 4 on two pipes each.
+    """
+    return min(24, registers - 8) if fused and registers > 16 else registers - 4 + 2 * (not fused)
+
+
+def chain_steps(case: Case) -> int:
+    """Return the steps in one repetition of a chain."""
+    return CHAIN_TURNS * CHAIN_STEPS_PER_TURN[str(case.parameters["chain"])]
+
+
+def lanes(case: Case) -> int:
+    """Return the elements in a vector of the case."""
+    return case.bits // (8 * ITEM_BYTES[case.dtype])
+
+
+def array_bytes(case: Case) -> int:
+    """Return the size of each array of one thread in a stream case, in bytes."""
+    row = benchmark(case)
+    share = case.working_set_bytes // case.threads // (row.reads + row.writes)
+    return max(share // ARRAY_QUANTUM, 1) * ARRAY_QUANTUM
+
+
+def pages(case: Case) -> int:
+    """Return how many pages one thread touches in a first-touch case."""
+    size = HUGE_PAGE if case.parameters.get("huge") else SMALL_PAGE
+    return max(case.working_set_bytes // case.threads // size, 1)
+
+
+def work(case: Case) -> Work:
+    """Return what one repetition of a case does, over all threads, by the table's counts."""
+    row = benchmark(case)
+    if row.family == "fma":
+        steps = FMA_TURNS * FMA_UNROLL * int(case.parameters["accumulators"] or 0)
+        flops = row.flops * lanes(case) * steps * case.threads
+        return Work(flops=flops, flops_executed=flops)
+    if row.family == "stream":
+        return _stream_work(case, row)
+    return Work()
+
+
+def _stream_work(case: Case, row: Benchmark) -> Work:
+    size = array_bytes(case) * case.threads
+    traffic = Traffic(read=row.reads * size, written=row.writes * size)
+    flops = row.flops * size // ITEM_BYTES[case.dtype]
+    return Work(flops=flops, flops_executed=flops, bytes_compulsory=traffic, bytes_touched=traffic)

@@ -1,0 +1,94 @@
+"""The compiled driver: what each thread of a team runs, from the first barrier to the last stamp.
+
+A driver runs a *program* (a list of segments: kernel, its parameters, repetitions) once a sample.
+Samples begin at a barrier, and a time stamp follows each segment, so that neither Python nor a
+thread's late start enters a figure.
+"""
+
+from collections.abc import Callable
+
+import numba
+
+from benchmarks.primitives import (
+    atomic_add,
+    atomic_load,
+    atomic_store,
+    call_kernel,
+    give_way,
+    load_word,
+    now,
+    pause,
+    store_word,
+)
+
+WORD = 8
+# Words of a driver's parameter block.
+BARRIER, TEAM, SAMPLES, SEGMENTS, PROGRAM, STAMPS, DEADLINE, ABORT = range(8)
+BLOCK_WORDS = 8
+# Words of one segment in the program.
+KERNEL, ARGUMENTS, REPEATS = range(3)
+SEGMENT_WORDS = 3
+# Spins before a waiting thread gives its CPU away: about 0.1 ms, far above a pinned barrier's
+# 0.1 us, far below a scheduler's time slice.
+SPINS_BEFORE_YIELD = 4096
+
+_jit = numba.njit(inline="never")
+
+
+@_jit
+def _wait(counter: int, team: int, abort: int, deadline: int) -> int:
+    """Wait until the whole team has arrived; 0, or 1 when the deadline passed or one gave up."""
+    arrived = atomic_add(counter, 1)
+    goal = (arrived // team + 1) * team
+    spins = 0
+    until = 0
+    while atomic_load(counter) < goal:
+        if atomic_load(abort) != 0:
+            return 1
+        spins += 1
+        if spins < SPINS_BEFORE_YIELD:
+            pause()
+        else:
+            if until == 0:
+                until = now() + deadline
+            if now() > until:
+                atomic_store(abort, 1)
+                return 1
+            give_way()
+    return 0
+
+
+@_jit
+def _run_segments(program: int, segments: int, stamps: int) -> None:
+    store_word(stamps, now())
+    for index in range(segments):
+        segment = program + index * SEGMENT_WORDS * WORD
+        kernel = load_word(segment + KERNEL * WORD)
+        arguments = load_word(segment + ARGUMENTS * WORD)
+        for _ in range(load_word(segment + REPEATS * WORD)):
+            call_kernel(kernel, arguments)
+        store_word(stamps + (index + 1) * WORD, now())
+
+
+def _drive(block: int) -> int:
+    """Run every sample; 0, or 1 when a barrier's deadline passed."""
+    segments = load_word(block + SEGMENTS * WORD)
+    stamps = load_word(block + STAMPS * WORD)
+    for _ in range(load_word(block + SAMPLES * WORD)):
+        late = _wait(
+            load_word(block + BARRIER * WORD),
+            load_word(block + TEAM * WORD),
+            load_word(block + ABORT * WORD),
+            load_word(block + DEADLINE * WORD),
+        )
+        if late != 0:
+            return 1
+        _run_segments(load_word(block + PROGRAM * WORD), segments, stamps)
+        stamps += (segments + 1) * WORD
+    return 0
+
+
+def build() -> Callable[[int], int]:
+    """Return the driver for compilation."""
+    driver: Callable[[int], int] = numba.njit(_drive)
+    return driver

@@ -1,0 +1,127 @@
+"""The compute roof: independent multiply-add chains, enough of them to hide the latency."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import cases
+from benchmarks.arena import Place
+from benchmarks.assembly import Expectation, registers
+from benchmarks.buffers import aligned, random_normal
+from benchmarks.family import Family
+from benchmarks.kernels import Kernel, Recipe
+from benchmarks.mnemonics import fused_multiply_add, multiply
+from benchmarks.simd import Emitter, Value, kernel
+from benchmarks.team import Segment
+from roofline.records import Case
+
+# Words of the parameter block.
+TURNS, OPERANDS, RESULTS = range(3)
+
+
+def build(
+    dtype: str, bits: int, fused: bool, accumulators: int, unroll: int
+) -> Callable[[int], int]:
+    """Make the kernel: TURNS x unroll multiply-adds on each accumulator.
+
+    OPERANDS names vectors a, x and then the accumulators' starts; they end at RESULTS. Fused:
+    c = a * x + c. Not fused: c = c * x + a, two instructions, since c + a * x with constant a, x
+    would leave the multiplication outside the loop.
+    """
+
+    def emit(builder: Any, block: Value) -> None:
+        e = Emitter(builder, dtype, bits)
+        operands = e.parameter(block, OPERANDS)
+        a, x = e.load(operands), e.load(operands, e.vector_bytes)
+        starts = [e.load(operands, (2 + i) * e.vector_bytes) for i in range(accumulators)]
+
+        def step(c: Value) -> Value:
+            return e.fma(a, x, c) if fused else e.multiply_add(c, x, a)
+
+        def body(carried: list[Value]) -> list[Value]:
+            for _ in range(unroll):
+                carried = [step(c) for c in carried]
+            return carried
+
+        ends = e.loop(e.parameter(block, TURNS), starts, body)
+        results = e.parameter(block, RESULTS)
+        for index, end in enumerate(ends):
+            e.store(end, results, index * e.vector_bytes)
+
+    return kernel(emit)
+
+
+def recipe(case: Case) -> Recipe:
+    """Return how the kernel of a case is made, and what its hot loop must hold."""
+    fused = case.benchmark == "fma"
+    count = int(case.parameters["accumulators"] or 0)
+    instruction = fused_multiply_add(case.dtype) if fused else multiply(case.dtype)
+    expected = Expectation(
+        instruction=instruction,
+        register=registers(case.bits),
+        count=count * cases.FMA_UNROLL,
+    )
+    arguments = (
+        ("dtype", case.dtype),
+        ("bits", case.bits),
+        ("fused", fused),
+        ("accumulators", count),
+        ("unroll", cases.FMA_UNROLL),
+    )
+    return Recipe("benchmarks.fma", "build", arguments, (expected,))
+
+
+@dataclass(slots=True)
+class FmaTask:
+    """One thread's accumulators; vectors a, x, then the starts, as the kernel wants them."""
+
+    case: Case
+    kernel: Kernel
+    operands: NDArray[Any]
+    results: NDArray[Any]
+
+    def segment(self, repeats: int) -> Segment:
+        """Return `repeats` x FMA_TURNS turns in one call."""
+        turns = repeats * cases.FMA_TURNS
+        block = np.array([turns, self.operands.ctypes.data, self.results.ctypes.data], np.int64)
+        return Segment(self.kernel, block)
+
+    def reset(self) -> None:
+        """Spoil the results."""
+        self.results[:] = np.nan
+
+    def correct(self, repeats: int) -> bool:
+        """Compare with the closed form in float64."""
+        steps = repeats * cases.FMA_TURNS * cases.FMA_UNROLL
+        expected = reference(self.operands, cases.lanes(self.case), steps, self.case.benchmark)
+        # Rounding in float32 grows with the steps; half of the work would be off by a half.
+        tolerance = 1e-3 * np.abs(expected).max()
+        return bool(np.allclose(self.results, expected, rtol=0, atol=tolerance))
+
+
+def reference(operands: NDArray[Any], lanes: int, steps: int, mix: str) -> NDArray[np.float64]:
+    """Return the accumulators after so many steps, shape (accumulators x lanes,), in float64."""
+    rows = operands.astype(np.float64).reshape(-1, lanes)
+    a, x, starts = rows[0], rows[1], rows[2:]
+    if mix == "fma":
+        return (starts + steps * a * x).ravel()
+    power = x**steps
+    return (starts * power + a * (1 - power) / (1 - x)).ravel()
+
+
+def task(case: Case, kernel: Kernel, _place: Place) -> FmaTask:
+    """Return one thread's part, on operands drawn from a normal distribution."""
+    count = int(case.parameters["accumulators"] or 0)
+    lanes = cases.lanes(case)
+    operands = aligned((2 + count) * lanes, case.dtype)
+    operands[:] = random_normal(operands.size, case.dtype, seed=3)
+    if case.benchmark == "mul+add":
+        # A factor just below one: the value still tells the steps apart after thousands.
+        operands[lanes : 2 * lanes] = 1 - 1e-4 * np.abs(operands[lanes : 2 * lanes])
+    return FmaTask(case, kernel, operands, aligned(count * lanes, case.dtype))
+
+
+FAMILY = Family(recipe, task)

@@ -1,0 +1,292 @@
+"""The rig: a team, its memory and its kernels, brought together to run one case at a time."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmarks import cases, clock, fma, pagefault, stream
+from benchmarks.arena import Place, map_place
+from benchmarks.buffers import HUGE_PAGE, Buffer, huge_page_fraction
+from benchmarks.family import Family, Task
+from benchmarks.kernels import Kernel, KernelCache, Recipe
+from benchmarks.team import Disturbance, Segment, Team, Timed
+from benchmarks.timing import repeats_for, team_elapsed
+from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.records import Case
+
+FAMILIES: dict[str, Family] = {
+    "fma": fma.FAMILY,
+    "stream": stream.FAMILY,
+    "clock": clock.FAMILY,
+    "pagefault": pagefault.FAMILY,
+}
+# Stamps without anything between them, and bare barriers, in one call.
+_EMPTY_SEGMENTS = 64
+_BARRIERS = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """What one round of a case brought back.
+
+    Attributes:
+        seconds: of one repetition, by sample.
+        steps_per_second: of each chain beside the work, by sample, averaged over threads.
+        loops: repetitions in a sample.
+        checked: the answer was right.
+        kernel_digest: hash of the timed code.
+        dropped: team calls given up because the threads did not start together.
+
+    """
+
+    seconds: list[float]
+    steps_per_second: dict[str, list[float]] = field(default_factory=dict)
+    loops: int = 1
+    checked: bool = True
+    kernel_digest: str = ""
+    dropped: int = 0
+    disturbance: Disturbance = field(default_factory=Disturbance)
+
+
+class Rig:
+    """Everything that cases share; one a child process.
+
+    Args:
+        cpus: one logical CPU a thread, in order of use.
+        kernels: the cache to compile through.
+
+    """
+
+    def __init__(self, cpus: Sequence[int], kernels: KernelCache) -> None:
+        self.kernels = kernels
+        self.team = Team(cpus, kernels)
+        self._places: dict[int, Place] = {}
+        self._huge: bool | None = True
+        self._cases: tuple[Case, ...] = ()
+        self._repeats: dict[str, int] = {}
+        self.clock_cost = float(np.median(self._timer(64)))
+
+    def prepare(self, wanted: Sequence[Case]) -> None:
+        """Compile what the cases need and remember how much memory they will share."""
+        self._cases = tuple(wanted)
+        for case in wanted:
+            if cases.benchmark(case).family in FAMILIES:
+                for one in (case, *_clock_cases(case)):
+                    self.kernels.get(_family(one).recipe(one))
+
+    def begin_round(self) -> None:
+        """Give all memory back, so that the next case maps fresh pages."""
+        self._places = {}
+
+    def run(self, case: Case, samples: int) -> Sampled:
+        """Check a case, then time it.
+
+        Raises:
+            RooflineError: its answer is wrong, or the team can't be started.
+
+        """
+        match cases.benchmark(case).family:
+            case "instrument":
+                return self._instrument(case, samples)
+            case "pagefault":
+                return self._first_touches(case, samples)
+        if case.parameters.get("prefaulted") is False:
+            return self._unprefaulted(case, samples)
+        return self._steady(case, samples)
+
+    def huge_page_fraction(self) -> float | None:
+        """Return the share of the mapped memory that huge pages back."""
+        return huge_page_fraction(sum(place.resident for place in self._places.values()))
+
+    def _steady(self, case: Case, samples: int) -> Sampled:
+        tasks = self._tasks(case, self._memory(case))
+        self._check(case, tasks)
+        repeats = self._repeats_of(case, tasks)
+        timed = self._time(case, self._programs(case, tasks, repeats), samples)
+        return self._sampled(case, timed, repeats)
+
+    def _programs(self, case: Case, tasks: Sequence[Task], repeats: int) -> list[list[Segment]]:
+        clocks = [self._clock_tasks(case) for _ in tasks]
+        return [
+            [
+                *(one.segment(1) for one in clocks[index]),
+                task.segment(repeats),
+                *(one.segment(1) for one in reversed(clocks[index])),
+            ]
+            for index, task in enumerate(tasks)
+        ]
+
+    def _clock_tasks(self, case: Case) -> list[Task]:
+        nowhere = Place(Buffer(0, huge=None), Buffer(0, huge=None))
+        return [_family(one).task(one, self._kernel(one), nowhere) for one in _clock_cases(case)]
+
+    def _kernel(self, case: Case) -> Kernel:
+        return self.kernels.get(_family(case).recipe(case))
+
+    def _tasks(self, case: Case, places: Sequence[Place]) -> list[Task]:
+        kernel, family = self._kernel(case), _family(case)
+        return list(self.team.each(case.threads, lambda i: family.task(case, kernel, places[i])))
+
+    def _check(self, case: Case, tasks: Sequence[Task]) -> None:
+        # Kernels that live in registers run twice, so that the number of turns is checked too.
+        for repeats in (1,) if case.working_set_bytes else (1, 3):
+            self.team.each(case.threads, lambda i: tasks[i].reset())
+            self._time(case, [[task.segment(repeats)] for task in tasks], 1)
+            self._require_right(case, tasks, repeats)
+
+    def _require_right(self, case: Case, tasks: Sequence[Task], repeats: int) -> None:
+        if not all(self.team.each(case.threads, lambda i: tasks[i].correct(repeats))):
+            raise RooflineError(
+                f"the kernel of {case.key} computes a wrong answer "
+                f"({cases.benchmark(case).check}): nothing it measures can be trusted.",
+                CANNOT_MEASURE,
+            )
+
+    def _repeats_of(self, case: Case, tasks: Sequence[Task]) -> int:
+        if case.key not in self._repeats:
+
+            def trial(repeats: int) -> float:
+                programs = [[task.segment(repeats)] for task in tasks]
+                return team_elapsed(self._time(case, programs, 1).windows[0], 0)
+
+            self._repeats[case.key] = repeats_for(trial, clock_cost=self.clock_cost)
+        return self._repeats[case.key]
+
+    def _time(self, case: Case, programs: Sequence[Sequence[Segment]], samples: int) -> Timed:
+        pinned = case.parameters.get("pinned") is not False
+        return self.team.time(programs, samples, pinned=pinned)
+
+    def _sampled(self, case: Case, timed: Timed, repeats: int) -> Sampled:
+        chains = _clock_cases(case)
+        index = len(chains)
+        return Sampled(
+            seconds=[team_elapsed(windows, index) / repeats for windows in timed.windows],
+            steps_per_second=_chain_rates(timed, chains),
+            loops=repeats,
+            kernel_digest=self._kernel(case).verdict.digest,
+            dropped=timed.attempts - 1,
+            disturbance=timed.disturbance,
+        )
+
+    def _memory(self, case: Case) -> list[Place]:
+        """Return each thread's memory, mapped and touched by that thread if it isn't yet."""
+        huge = case.parameters.get("huge") is not False
+        if huge != self._huge:
+            self._places, self._huge = {}, huge
+        missing = [i for i in range(case.threads) if i not in self._places]
+        sizes = {i: _room(self._cases, i, huge=huge) for i in missing}
+
+        def settle(index: int) -> Place:
+            if index in self._places:
+                return self._places[index]
+            return map_place(*sizes[index], huge=huge)
+
+        places = self.team.each(case.threads, settle)
+        self._places.update(enumerate(places))
+        return places
+
+    def _unprefaulted(self, case: Case, samples: int) -> Sampled:
+        """Time single passes whose output has never been touched, as a fresh allocation's."""
+        runs = []
+        for _ in range(samples):
+            size = cases.array_bytes(case)
+            fresh = [
+                dataclasses.replace(place, output=Buffer(size, huge=False))
+                for place in self._memory(case)
+            ]
+            tasks = self._tasks(case, fresh)
+            runs.append(self._time(case, [[task.segment(1)] for task in tasks], 1))
+            self._require_right(case, tasks, 1)
+        return self._sampled(case, _joined(runs), 1)
+
+    def _first_touches(self, case: Case, samples: int) -> Sampled:
+        """Time walks over fresh mappings; seconds are of one page."""
+        huge = bool(case.parameters.get("huge"))
+        size = case.working_set_bytes // case.threads
+        runs = []
+        for _ in range(samples):
+            nowhere = Buffer(0, huge=None)
+            places = [
+                Place(nowhere, Buffer(size + HUGE_PAGE, huge=huge)) for _ in range(case.threads)
+            ]
+            tasks = self._tasks(case, places)
+            runs.append(self._time(case, [[task.segment(1)] for task in tasks], 1))
+            self._require_right(case, tasks, 1)
+        walks = self._sampled(case, _joined(runs), 1)
+        per_page = [seconds / cases.pages(case) for seconds in walks.seconds]
+        return dataclasses.replace(walks, seconds=per_page)
+
+    def _instrument(self, case: Case, samples: int) -> Sampled:
+        if case.benchmark == "timer":
+            return Sampled(seconds=self._timer(samples), kernel_digest=self._driver_digest)
+        programs: list[list[Segment]] = [[] for _ in range(case.threads)]
+        seconds = []
+        for _ in range(samples):
+            windows = self.team.time(programs, _BARRIERS).windows
+            elapsed = windows[-1][0].stamps[0] - windows[0][0].stamps[0]
+            seconds.append(elapsed / (_BARRIERS - 1))
+        return Sampled(seconds=seconds, kernel_digest=self._driver_digest)
+
+    @property
+    def _driver_digest(self) -> str:
+        return self.kernels.get(Recipe("benchmarks.driver", "build")).verdict.digest
+
+    def _timer(self, samples: int) -> list[float]:
+        kernel = self.kernels.get(pagefault.recipe(Case(benchmark="first-touch")))
+        # Repeated zero times: only the stamps around it remain.
+        empty = Segment(kernel, np.zeros(3, np.int64), 0)
+        windows = self.team.time([[empty] * _EMPTY_SEGMENTS], samples).windows
+        return [(w[0].stamps[-1] - w[0].stamps[0]) / _EMPTY_SEGMENTS for w in windows]
+
+
+def _family(case: Case) -> Family:
+    return FAMILIES[cases.benchmark(case).family]
+
+
+def _clock_cases(case: Case) -> tuple[Case, ...]:
+    """Return the chains that read the clock inside a case's windows."""
+    if not cases.benchmark(case).clocked:
+        return ()
+    return tuple(
+        Case(
+            benchmark="chain",
+            parameters={"chain": chain, "fused": case.benchmark == "fma"},
+            dtype=case.dtype,
+            bits=case.bits,
+        )
+        for chain in (clock.MULTIPLY, clock.VECTOR)
+    )
+
+
+def _chain_rates(timed: Timed, chains: Sequence[Case]) -> dict[str, list[float]]:
+    """Return steps a second by chain and sample; each chain runs before and after the work."""
+    rates: dict[str, list[float]] = {}
+    last = 2 * len(chains)
+    for index, chain in enumerate(chains):
+        name = str(chain.parameters["chain"])
+        steps = cases.chain_steps(chain)
+        rates[name] = [
+            float(np.mean([2 * steps / (w.segment(index) + w.segment(last - index)) for w in team]))
+            for team in timed.windows
+        ]
+    return rates
+
+
+def _room(wanted: Sequence[Case], thread: int, *, huge: bool) -> tuple[int, int]:
+    """Return the input and output bytes that a thread needs over all cases."""
+    inputs = output = 0
+    for case in wanted:
+        row = cases.benchmark(case)
+        same_pages = (case.parameters.get("huge") is not False) == huge
+        if row.family == "stream" and case.threads > thread and same_pages:
+            size = cases.array_bytes(case)
+            inputs, output = max(inputs, row.reads * size), max(output, row.writes * size)
+    return inputs, output
+
+
+def _joined(runs: Sequence[Timed]) -> Timed:
+    windows = [window for run in runs for window in run.windows]
+    disturbance = sum((run.disturbance for run in runs), Disturbance())
+    return Timed(windows, disturbance, 1 + sum(run.attempts - 1 for run in runs))

@@ -1,0 +1,218 @@
+"""Bandwidth kernels after McCalpin's STREAM (copy, scale, add, triad), plus plain read and write.
+
+Loads and stores of one full vector, four to a turn, at working sets that the caller chooses;
+stores go through the caches or past them (non-temporal).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import cases
+from benchmarks.arena import Place
+from benchmarks.assembly import Expectation, registers
+from benchmarks.buffers import aligned
+from benchmarks.family import Family
+from benchmarks.kernels import Kernel, Recipe
+from benchmarks.mnemonics import exclusive_or, stored, vector_store
+from benchmarks.simd import ELEMENTS, Emitter, Value, kernel
+from benchmarks.team import Segment
+from roofline.records import Case
+
+SCALAR = 3.0
+# Words of the parameter block.
+TURNS, PASSES, A, B, C, RESULT = range(6)
+UNROLL = 4
+READ_UNROLL = 8
+
+
+def build_read(bits: int) -> Callable[[int], int]:
+    """Make the read kernel: all vectors of A xored into one at RESULT.
+
+    Exclusive or has a latency of one cycle and an answer that can be checked bit by bit; a sum
+    that nobody stores would be removed.
+    """
+
+    def emit(builder: Any, block: Value) -> None:
+        e = Emitter(builder, "int64", bits)
+
+        start, turns = e.parameter(block, A), e.parameter(block, TURNS)
+
+        def turn(carried: list[Value]) -> list[Value]:
+            address, folds = carried[0], carried[1:]
+            loaded = [e.load(address, i * e.vector_bytes) for i in range(READ_UNROLL)]
+            folded = [builder.xor(f, v) for f, v in zip(folds, loaded, strict=True)]
+            return [e.advance(address, READ_UNROLL * e.vector_bytes), *folded]
+
+        def one_pass(folds: list[Value]) -> list[Value]:
+            return e.loop(turns, [start, *folds], turn)[1:]
+
+        ends = e.loop(e.parameter(block, PASSES), [e.zero()] * READ_UNROLL, one_pass)
+        total = ends[0]
+        for end in ends[1:]:
+            total = builder.xor(total, end)
+        e.store(total, e.parameter(block, RESULT))
+
+    return kernel(emit)
+
+
+def build(
+    operation: str, dtype: str, bits: int, non_temporal: bool, fused: bool
+) -> Callable[[int], int]:
+    """Make one of write, copy, scale, add, triad; A is written, B and C are read."""
+
+    def emit(builder: Any, block: Value) -> None:
+        e = Emitter(builder, dtype, bits)
+        scalar = e.splat(ELEMENTS[dtype](SCALAR))
+        multiply_add = e.fma if fused else e.multiply_add
+
+        def value(b: Value, c: Value, offset: int) -> Value:
+            match operation:
+                case "write":
+                    return scalar
+                case "copy":
+                    return e.load(b, offset)
+                case "scale":
+                    return builder.fmul(scalar, e.load(b, offset))
+                case "add":
+                    return builder.fadd(e.load(b, offset), e.load(c, offset))
+                case "triad":
+                    return multiply_add(scalar, e.load(c, offset), e.load(b, offset))
+            raise ValueError(f"no stream operation {operation!r}")
+
+        def turn(carried: list[Value]) -> list[Value]:
+            a, b, c = carried
+            for i in range(UNROLL):
+                offset = i * e.vector_bytes
+                e.store(value(b, c, offset), a, offset, non_temporal=non_temporal)
+            return [e.advance(address, UNROLL * e.vector_bytes) for address in carried]
+
+        turns = e.parameter(block, TURNS)
+        starts = [e.parameter(block, word) for word in (A, B, C)]
+
+        def one_pass(_nothing: list[Value]) -> list[Value]:
+            e.loop(turns, starts, turn)
+            return []
+
+        e.loop(e.parameter(block, PASSES), [], one_pass)
+        if non_temporal:
+            e.store_fence()
+
+    return kernel(emit)
+
+
+def recipe(case: Case) -> Recipe:
+    """Return how the kernel of a case is made, and what its hot loop must hold."""
+    operation = cases.operation(case)
+    if operation == "read":
+        wanted = Expectation(
+            instruction=exclusive_or(), register=registers(case.bits), count=READ_UNROLL
+        )
+        return Recipe("benchmarks.stream", "build_read", (("bits", case.bits),), (wanted,))
+    non_temporal = case.parameters["store"] == "non-temporal"
+    wanted = Expectation(
+        instruction=vector_store(non_temporal=non_temporal),
+        register=stored(case.bits),
+        count=UNROLL,
+    )
+    arguments = (
+        ("operation", operation),
+        ("dtype", case.dtype),
+        ("bits", case.bits),
+        ("non_temporal", non_temporal),
+        ("fused", case.parameters.get("fused", True)),
+    )
+    return Recipe("benchmarks.stream", "build", arguments, (wanted,))
+
+
+# Slices of the output that are compared: both ends, and some drawn between.
+_SLICES = 32
+_SLICE_BYTES = 4096
+
+
+@dataclass(slots=True)
+class StreamTask:
+    """One thread's arrays: the output A, the inputs B and C."""
+
+    case: Case
+    kernel: Kernel
+    place: Place
+    folded: NDArray[np.int64]
+
+    @property
+    def size(self) -> int:
+        """Bytes of each array."""
+        return cases.array_bytes(self.case)
+
+    def segment(self, repeats: int) -> Segment:
+        """Return so many passes over the arrays in one call."""
+        unroll = READ_UNROLL if self._reads_only else UNROLL
+        turns = self.size // (unroll * self.case.bits // 8)
+        b, c = (self.place.input_address(index, self.size) for index in (0, 1))
+        a = b if self._reads_only else self.place.output.address
+        words = [turns, repeats, a, b, c, self.folded.ctypes.data]
+        return Segment(self.kernel, np.array(words, np.int64))
+
+    @property
+    def _reads_only(self) -> bool:
+        return cases.operation(self.case) == "read"
+
+    def reset(self) -> None:
+        """Spoil the slices that will be compared."""
+        self.folded[:] = -1
+        if not self._reads_only:
+            output = self._array(None)
+            for piece in self._slices():
+                output[piece] = np.nan
+
+    def correct(self, repeats: int) -> bool:
+        """Compare with NumPy: slices of the output, or the exclusive or of everything read."""
+        if self._reads_only:
+            return self._folded_right(repeats)
+        output, b, c = self._array(None), self._array(0), self._array(1)
+        return all(
+            np.allclose(output[piece], self._expected(b, c, piece), rtol=1e-12, atol=1e-12)
+            for piece in self._slices()
+        )
+
+    def _folded_right(self, repeats: int) -> bool:
+        lanes = self.folded.size
+        rows = self._array(0).view(np.int64).reshape(-1, lanes)
+        # An even number of passes folds everything twice, which leaves nothing.
+        expected = np.bitwise_xor.reduce(rows, axis=0) * (repeats % 2)
+        return bool((self.folded == expected).all())
+
+    def _expected(self, b: NDArray[Any], c: NDArray[Any], piece: slice) -> NDArray[Any]:
+        match cases.operation(self.case):
+            case "write":
+                return np.full(b[piece].shape, SCALAR)
+            case "copy":
+                return b[piece]
+            case "scale":
+                return SCALAR * b[piece]
+            case "add":
+                return b[piece] + c[piece]
+        return b[piece] + SCALAR * c[piece]
+
+    def _array(self, index: int | None) -> NDArray[Any]:
+        if index is None:
+            return self.place.output.view("float64")[: self.size // 8]
+        start = (self.place.input_address(index, self.size) - self.place.inputs.address) // 8
+        return self.place.inputs.view("float64")[start : start + self.size // 8]
+
+    def _slices(self) -> Iterator[slice]:
+        count, length = self.size // 8, min(_SLICE_BYTES, self.size) // 8
+        starts = np.random.default_rng(count).integers(0, count - length + 1, _SLICES)
+        for start in (0, count - length, *starts.tolist()):
+            yield slice(start, start + length)
+
+
+def task(case: Case, kernel: Kernel, place: Place) -> StreamTask:
+    """Return one thread's part on its memory."""
+    return StreamTask(case, kernel, place, aligned(case.bits // 64, "int64"))
+
+
+FAMILY = Family(recipe, task)

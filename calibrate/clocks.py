@@ -1,0 +1,118 @@
+"""The effective core clock from dependent chains, whose cycles a step are derived, not assumed.
+
+The one assumption is that an integer addition and an exclusive or between registers take a cycle
+each. Every other chain's time is a multiple of theirs, and whole.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import mul
+
+from benchmarks import cases
+from calibrate.summary import Summary, ceiling, flat, summarise
+from roofline.physics import robust
+from roofline.records import Case, Ceiling, Finding, Measurement
+
+# Steps in a turn, as `benchmarks.clock` emits them, and cycles of the add-xor step.
+_ADD_XOR_CYCLES = 2
+_UPPER = 0.95
+# A step further than this from a whole number of cycles was disturbed.
+_WHOLE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """Cycles of a step by chain, with what makes one doubtful.
+
+    Attributes:
+        cycles: by chain name: "add", "imul", and vector chains as "vector:fma:float32:512".
+        findings: chains whose cycles weren't whole.
+
+    """
+
+    cycles: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    light: Summary | None
+
+
+def chain_name(case: Case) -> str:
+    """Return the name of the chain that a case runs."""
+    chain = str(case.parameters["chain"])
+    return vector_chain(case, fused=bool(case.parameters["fused"])) if chain == "vector" else chain
+
+
+def vector_chain(case: Case, *, fused: bool) -> str:
+    """Return the name of the vector chain of that dtype and width."""
+    return f"vector:{'fma' if fused else 'mul+add'}:{case.dtype}:{case.bits}"
+
+
+def derive(measurements: Sequence[Measurement]) -> Chains:
+    """Derive every chain's cycles a step from the chains run alone on one thread."""
+    alone = {chain_name(m.case): m for m in measurements if m.case.benchmark == "chain"}
+    if "add" not in alone:
+        return Chains({}, (), None)
+    hertz = _steps(alone["add"]) * _ADD_XOR_CYCLES
+    exact = {name: hertz / _steps(one) for name, one in alone.items()}
+    return Chains(
+        cycles={name: max(1, round(cycles)) for name, cycles in exact.items()},
+        findings=tuple(_doubts(exact)),
+        light=_light(alone["add"]),
+    )
+
+
+def _steps(chain: Measurement) -> float:
+    """Return steps a second at the undisturbed end of all windows."""
+    steps = cases.chain_steps(chain.case)
+    return steps / robust.percentile(flat(chain.seconds), 1 - _UPPER)
+
+
+def _light(add: Measurement) -> Summary:
+    cycles = cases.chain_steps(add.case) * _ADD_XOR_CYCLES
+    return summarise(add.seconds, lambda seconds: cycles / seconds)
+
+
+def _doubts(exact: Mapping[str, float]) -> Iterator[Finding]:
+    for name, cycles in exact.items():
+        if abs(cycles - round(cycles)) > _WHOLE * round(cycles):
+            yield Finding(
+                severity="warning",
+                what=f"a step of the {name} chain takes {cycles:.2f} cycles, not a whole number",
+                why_it_matters="the clock, and FLOP/cycle with it, is uncertain by as much",
+                command="make calibrate, with nothing else running",
+            )
+
+
+def window_hertz(measurement: Measurement, chains: Chains) -> dict[str, list[float]]:
+    """Return the clock that each chain saw beside a case's work, window by window."""
+    fused = measurement.case.benchmark == "fma"
+    names = {"imul": "imul", "vector": vector_chain(measurement.case, fused=fused)}
+    return {
+        chain: [steps * chains.cycles[names[chain]] for steps in flat(rows)]
+        for chain, rows in measurement.steps_per_second.items()
+        if names.get(chain) in chains.cycles
+    }
+
+
+def upper(values: Sequence[float]) -> float:
+    """Return the 95th percentile."""
+    return robust.percentile(values, _UPPER)
+
+
+def median_ratio(rates: Sequence[float], hertz: Sequence[float]) -> float:
+    """Return the ratio of two medians."""
+    return robust.median(rates) / robust.median(hertz)
+
+
+def ceilings(chains: Chains, compute: Sequence[Measurement]) -> Iterator[Ceiling]:
+    """Yield the light-load clock and the clock under each widest load."""
+    if chains.light is not None:
+        yield ceiling("clock", "clock-light", "Hz", chains.light, mix="add, xor")
+    for one in compute:
+        rounds = one.steps_per_second.get("vector")
+        name = vector_chain(one.case, fused=one.case.benchmark == "fma")
+        if rounds and name in chains.cycles:
+            summary = summarise(rounds, partial(mul, chains.cycles[name]))
+            title = f"clock-{one.case.dtype}-{one.case.bits}"
+            team = one.case.threads
+            yield ceiling("clock", title, "Hz", summary, threads=team, mix=one.case.benchmark)

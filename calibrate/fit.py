@@ -1,0 +1,160 @@
+"""Measurements turned into ceilings: compute, DRAM, what the system costs; then the gate."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks import cases
+from calibrate import clocks, curves, effects
+from calibrate.clocks import Chains, upper, window_hertz
+from calibrate.summary import ceiling, flat, summarise
+from roofline.physics import gate, theory
+from roofline.records import Ceiling, Finding, MachineSpec, Measurement, Scalar, Theoretical
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Everything concluded from a run's measurements."""
+
+    ceilings: tuple[Ceiling, ...]
+    findings: tuple[Finding, ...]
+
+
+def fit(machine: MachineSpec, measurements: Sequence[Measurement], *, cores: int) -> Fit:
+    """Return the ceilings of a machine, and what physics says of them.
+
+    Args:
+        machine: the host.
+        measurements: every sample of every round.
+        cores: size of the largest team.
+
+    """
+    chains = clocks.derive(measurements)
+    compute = [m for m in measurements if _plain(m, "fma")]
+    found = curves.levels_of(machine, measurements)
+    ceilings = (
+        *(_compute(machine, one, chains) for one in compute),
+        *clocks.ceilings(chains, compute),
+        *curves.ceilings(found, measurements),
+        *_dram(machine, measurements, cores),
+        *effects.overheads(measurements),
+        *effects.effects(measurements),
+    )
+    objections = gate.judge(machine, ceilings, measurements)
+    return Fit(
+        ceilings, (*objections, *chains.findings, *found.findings, *_memory_unknown(machine))
+    )
+
+
+def _plain(measurement: Measurement, family: str) -> bool:
+    """Whether this is the family's own case, not a variant that shows a loss."""
+    case = measurement.case
+    variants = ("pinned", "huge", "prefaulted")
+    return cases.benchmark(case).family == family and not any(
+        case.parameters.get(name) is False for name in variants
+    )
+
+
+def _compute(machine: MachineSpec, one: Measurement, chains: Chains) -> Ceiling:
+    case, flops = one.case, one.work.flops
+    summary = summarise(one.seconds, lambda seconds: flops / seconds)
+    evidence = _per_cycle(one, chains)
+    hertz, pipes = evidence.get("hertz"), evidence.get("pipes")
+    light = chains.light.high if chains.light else None
+    theoretical = theory.compute(
+        machine,
+        dtype=case.dtype,
+        bits=case.bits,
+        cores=case.threads,
+        light_hertz=light,
+        load_hertz=float(hertz) if isinstance(hertz, float) else None,
+        measured_pipes=max(1, round(pipes)) if isinstance(pipes, float) else None,
+    )
+    return ceiling(
+        "compute",
+        f"{case.benchmark}-{case.dtype}-{case.bits}",
+        "FLOP/s",
+        summary,
+        mix=case.benchmark,
+        threads=case.threads,
+        dtype=case.dtype,
+        isa=case.isa,
+        bits=case.bits,
+        theoretical=theoretical,
+        evidence={**evidence, "kernel": one.kernel_digest},
+    )
+
+
+def _per_cycle(one: Measurement, chains: Chains) -> dict[str, Scalar]:
+    """Return FLOP/cycle and its clocks: 95th percentiles over all windows, and medians."""
+    seen = window_hertz(one, chains)
+    if not seen:
+        return {}
+    rates = [one.work.flops / seconds for seconds in flat(one.seconds)]
+    chosen = seen.get("vector") or next(iter(seen.values()))
+    hertz, threads = upper(chosen), one.case.threads
+    per_cycle = upper(rates) / hertz / threads
+    evidence: dict[str, Scalar] = {
+        "flop_per_cycle": per_cycle,
+        "flop_per_cycle_median": clocks.median_ratio(rates, chosen) / threads,
+        "pipes": per_cycle / (2 * cases.lanes(one.case)),
+        "hertz": hertz,
+    }
+    if "imul" in seen and "vector" in seen:
+        evidence["clock_agreement"] = upper(seen["imul"]) / hertz
+    return evidence
+
+
+def _dram(
+    machine: MachineSpec, measurements: Sequence[Measurement], cores: int
+) -> Iterator[Ceiling]:
+    streams = [m for m in measurements if _plain(m, "stream") and _is_stream(m)]
+    largest = max((m.case.working_set_bytes for m in streams), default=0)
+    paper = theory.memory(machine)
+    for one in streams:
+        # The same kernel on smaller arrays is there for comparison with its variants only.
+        row = cases.benchmark(one.case)
+        if one.case.working_set_bytes * 3 >= largest * (row.reads + row.writes):
+            yield _bandwidth(one, paper if one.case.threads == cores else None)
+
+
+def _is_stream(measurement: Measurement) -> bool:
+    return not measurement.case.benchmark.endswith("-curve")
+
+
+def _bandwidth(one: Measurement, theoretical: Theoretical | None) -> Ceiling:
+    row, store = cases.benchmark(one.case), one.case.parameters.get("store")
+    nominal = one.work.bytes_touched.total
+    summary = summarise(one.seconds, lambda seconds: nominal / seconds)
+    # An ordinary store first reads the line that it will overwrite.
+    extra = row.writes if store == "ordinary" else 0
+    suffix = "-nt" if store == "non-temporal" else ""
+    return ceiling(
+        "bandwidth",
+        f"dram-{one.case.benchmark}{suffix}",
+        "B/s",
+        summary,
+        mix=row.mix,
+        threads=one.case.threads,
+        level="DRAM",
+        direction=one.case.benchmark,
+        store=str(store) if store else None,
+        dtype=one.case.dtype,
+        isa=one.case.isa,
+        bits=one.case.bits,
+        theoretical=theoretical,
+        evidence={
+            "moved_over_nominal": 1 + extra / (row.reads + row.writes),
+            "working_set": one.case.working_set_bytes,
+            "kernel": one.kernel_digest,
+        },
+    )
+
+
+def _memory_unknown(machine: MachineSpec) -> Iterator[Finding]:
+    if theory.memory(machine) is None:
+        yield Finding(
+            severity="note",
+            what="the theoretical memory bandwidth is unknown",
+            why_it_matters="the figure can't show what is lost between paper and measurement",
+            command="--spec FILE with memory_channels and memory_transfers_per_second",
+        )

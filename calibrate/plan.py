@@ -1,0 +1,256 @@
+"""What to measure on a machine: its vectors, caches, cores and memory turned into cases."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks import cases
+from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.physics.isa import Vector
+from roofline.records import Case, Finding, MachineSpec
+from roofline.units import capacity
+
+_MIB = 1 << 20
+# STREAM's rule: each array at least four times the last-level caches together.
+CACHE_MULTIPLE = 4
+_QUICK_MULTIPLE = 2
+_LEAST_ARRAY, _LEAST_QUICK_ARRAY = 64 * _MIB, 32 * _MIB
+_UNKNOWN_CACHE = 32 * _MIB
+# A 1-thread and an all-core team each hold three arrays, and half of what is free stays free.
+_MEMORY_SHARE = 1 / 12
+_TINY = 64 * 1024
+_CURVE_START = 4 * 1024
+_STREAMS = ("read", "write", "copy", "scale", "add", "triad")
+_STORES = ("ordinary", "non-temporal")
+_DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a plan may use.
+
+    Attributes:
+        threads: size of the largest team; 1 is measured, too.
+        vectors: register widths, widest first.
+        memory_available: bytes.
+        huge_pages: whether memory that asks for huge pages may get them.
+
+    """
+
+    machine: MachineSpec
+    threads: int
+    vectors: tuple[Vector, ...]
+    memory_available: int
+    huge_pages: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A case and how many samples of it a round takes."""
+
+    case: Case
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Steps, the rounds that each child makes of them, and what had to be left out."""
+
+    steps: tuple[Step, ...]
+    rounds: tuple[int, ...]
+    findings: tuple[Finding, ...] = ()
+
+    def in_round(self, number: int) -> tuple[Step, ...]:
+        """Return the steps in the order of one round.
+
+        The order turns with the round, so that no case always follows the same moment; steps
+        that share pages of the same kind stay together, since mapping them takes time.
+        """
+        small = [s for s in self.steps if s.case.parameters.get("huge") is not False]
+        plain = [s for s in self.steps if s.case.parameters.get("huge") is False]
+        turn = number * 7 % max(1, len(small))
+        return (*small[turn:], *small[:turn], *plain)
+
+
+def draw_up(resources: Resources, *, quick: bool) -> Plan:
+    """Return the plan for a machine: 9 rounds in 3 children, or 7 in 3 when quick.
+
+    Raises:
+        RooflineError: there is too little memory for any array.
+
+    """
+    array, findings = _array_bytes(resources, quick=quick)
+    teams = sorted({1, resources.threads})
+    steps = [
+        Step(case=case, samples=samples)
+        for threads in teams
+        for case, samples in _team_cases(resources, threads, array, quick=quick)
+    ]
+    rounds = (3, 2, 2) if quick else (3, 3, 3)
+    return Plan(steps=tuple(steps), rounds=rounds, findings=findings)
+
+
+def _team_cases(
+    resources: Resources, threads: int, array: int, *, quick: bool
+) -> Iterator[tuple[Case, int]]:
+    widest = resources.vectors[0]
+    for case in (*_compute(resources.vectors, threads), *_chains(resources.vectors, threads)):
+        yield case, 7
+    sizes = _curve_sizes(resources, threads, array, quick=quick)
+    for case in _curves(widest, threads, sizes, with_triad=threads == 1 or not quick):
+        yield case, 5
+    for case in _streams(widest, threads, array):
+        yield case, 3
+    yield from _operating_system(resources, threads, array)
+
+
+def _compute(vectors: Sequence[Vector], threads: int) -> Iterator[Case]:
+    for vector in vectors:
+        for dtype in _DTYPES:
+            count = cases.accumulators(vector.registers, fused=vector.fused)
+            yield Case(
+                benchmark="fma" if vector.fused else "mul+add",
+                parameters={"accumulators": count},
+                dtype=dtype,
+                isa=vector.isa,
+                bits=vector.bits,
+                threads=threads,
+            )
+
+
+def _chains(vectors: Sequence[Vector], threads: int) -> Iterator[Case]:
+    """Chains run alone, from which the cycles of a step and the light-load clock follow."""
+    if threads > 1:
+        return
+    for chain in ("add", "imul"):
+        yield Case(benchmark="chain", parameters={"chain": chain, "fused": False})
+    for vector in vectors:
+        for dtype in _DTYPES:
+            yield Case(
+                benchmark="chain",
+                parameters={"chain": "vector", "fused": vector.fused},
+                dtype=dtype,
+                isa=vector.isa,
+                bits=vector.bits,
+            )
+
+
+def _curves(
+    vector: Vector, threads: int, sizes: Sequence[int], *, with_triad: bool
+) -> Iterator[Case]:
+    for size in sizes:
+        yield _stream("read-curve", vector, threads, size)
+        if with_triad:
+            yield _stream("triad-curve", vector, threads, size, store="ordinary")
+
+
+def _streams(vector: Vector, threads: int, array: int) -> Iterator[Case]:
+    for name in _STREAMS:
+        row = cases.BENCHMARKS[name]
+        size = array * (row.reads + row.writes)
+        for store in _STORES if row.writes else (None,):
+            extra = {} if store is None else {"store": store}
+            yield _stream(name, vector, threads, size, **extra)
+
+
+def _operating_system(resources: Resources, threads: int, array: int) -> Iterator[tuple[Case, int]]:
+    """Yield what the operating system costs: pages, placement, and the instrument itself."""
+    size = 3 * max(array // 4, 1 * _MIB)
+    widest = resources.vectors[0]
+    compute = next(_compute(resources.vectors[:1], threads))
+    loose = {**compute.parameters, "pinned": False}
+    yield _with(compute, loose), 7
+    for extra in ({}, {"pinned": False}, {"huge": False}, {"huge": False, "prefaulted": False}):
+        yield _stream("triad", widest, threads, size, store="ordinary", **extra), 3
+    kinds = (False, True) if resources.huge_pages else (False,)
+    for huge in kinds:
+        touched = threads * (32 if huge else 8) * _MIB
+        case = Case(
+            benchmark="first-touch",
+            parameters={"huge": huge},
+            threads=threads,
+            working_set_bytes=touched,
+        )
+        yield case, 3
+    yield Case(benchmark="barrier" if threads > 1 else "timer", threads=threads), 5
+
+
+def _with(case: Case, parameters: dict[str, str | int | float | bool | None]) -> Case:
+    return Case(
+        benchmark=case.benchmark,
+        parameters=parameters,
+        dtype=case.dtype,
+        isa=case.isa,
+        bits=case.bits,
+        threads=case.threads,
+    )
+
+
+def _stream(name: str, vector: Vector, threads: int, size: int, **parameters: str | bool) -> Case:
+    extra = {} if vector.fused else {"fused": False}
+    return Case(
+        benchmark=name,
+        parameters={**extra, **parameters},
+        isa=vector.isa,
+        bits=vector.bits,
+        threads=threads,
+        working_set_bytes=size,
+    )
+
+
+def last_level_bytes(machine: MachineSpec, threads: int) -> int | None:
+    """Return what the outermost caches of so many cores hold together, None if unknown."""
+    data = [c for c in machine.caches if c.kind != "instruction"]
+    if not data:
+        return None
+    outer = max(data, key=lambda cache: cache.level)
+    # Where the cores' threads are unknown, one hardware thread a core is assumed.
+    per_core = max(1, (machine.threads or 1) // (machine.cores or machine.threads or 1))
+    instances = math.ceil(threads * per_core / outer.shared_by)
+    return outer.size_bytes * instances
+
+
+def _array_bytes(resources: Resources, *, quick: bool) -> tuple[int, tuple[Finding, ...]]:
+    """Return the size of a DRAM array, and what to say when memory doesn't allow the right one."""
+    cache = last_level_bytes(resources.machine, resources.threads) or _UNKNOWN_CACHE
+    multiple, least = (
+        (_QUICK_MULTIPLE, _LEAST_QUICK_ARRAY) if quick else (CACHE_MULTIPLE, _LEAST_ARRAY)
+    )
+    wanted = max(least, multiple * cache)
+    allowed = int(resources.memory_available * _MEMORY_SHARE)
+    if allowed >= wanted:
+        return wanted, ()
+    if allowed < _TINY * resources.threads:
+        raise RooflineError(
+            f"only {capacity(resources.memory_available)} of memory may be used: free some, or "
+            "raise the container's limit.",
+            CANNOT_MEASURE,
+        )
+    size = allowed // (_TINY * resources.threads) * _TINY * resources.threads
+    return size, (_smaller(resources, size, wanted),)
+
+
+def _smaller(resources: Resources, size: int, wanted: int) -> Finding:
+    return Finding(
+        severity="warning",
+        what=f"a smaller plan: arrays of {capacity(size)} instead of {capacity(wanted)}, "
+        f"since {capacity(resources.memory_available)} of memory may be used",
+        why_it_matters="DRAM figures may hold a share of the last-level cache",
+        command="free memory, or raise the container's limit (docker update --memory)",
+    )
+
+
+def _curve_sizes(resources: Resources, threads: int, array: int, *, quick: bool) -> tuple[int, ...]:
+    """Return working sets from well inside L1 to well outside the last level.
+
+    Half octaves on one thread, octaves on all cores and when quick.
+    """
+    per_octave = 1 if quick or threads > 1 else 2
+    cache = last_level_bytes(resources.machine, threads) or _UNKNOWN_CACHE
+    # Two arrays of inputs are mapped, which is as far as a read can go.
+    end = min(2 * array, CACHE_MULTIPLE * cache)
+    start = _CURVE_START * threads
+    count = int(math.log2(end / start) * per_octave)
+    sizes = [start * 2 ** (step / per_octave) for step in range(count + 1)]
+    quantum = cases.ARRAY_QUANTUM * threads * 6
+    return tuple(max(round(size / quantum), 1) * quantum for size in sizes)

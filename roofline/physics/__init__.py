@@ -1,0 +1,1 @@
+"""Pure arithmetic on records: theory, statistics and what physics forbids."""

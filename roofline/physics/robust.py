@@ -1,0 +1,66 @@
+"""Statistics that a few bad windows can't spoil.
+
+The median's interval is by order statistics, free of any distribution (Conover, Practical
+Nonparametric Statistics, 3rd ed., section 3.2). The spread is the median absolute deviation,
+scaled to a normal's standard deviation (Rousseeuw & Croux, JASA 88, 1993). The modified z-score
+is Iglewicz & Hoaglin's (How to Detect and Handle Outliers, ASQC, 1993).
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+_TO_SIGMA = 1.4826
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the median.
+
+    Raises:
+        statistics.StatisticsError: there are no values.
+
+    """
+    return statistics.median(values)
+
+
+def spread(values: Sequence[float]) -> float:
+    """Return 1.4826 x the median absolute deviation, as a fraction of the median."""
+    centre = median(values)
+    deviation = median([abs(value - centre) for value in values])
+    return _TO_SIGMA * deviation / abs(centre) if centre else math.inf
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which that share (0 to 1) lies, linear between order statistics."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+
+
+def median_interval(
+    values: Sequence[float], confidence: float = 0.95
+) -> tuple[float, float] | None:
+    """Return an interval that holds the median with at least that confidence.
+
+    The k-th smallest and k-th largest values bound it, with the greatest k whose binomial tail
+    allows it. None when there are too few values for any (5 or fewer at 95 %).
+    """
+    ordered, count = sorted(values), len(values)
+    rank = 0
+    while rank < count // 2 and 2 * _binomial_tail(count, rank) <= 1 - confidence:
+        rank += 1
+    return (ordered[rank - 1], ordered[count - rank]) if rank else None
+
+
+def _binomial_tail(count: int, most: int) -> float:
+    """Return P(X <= most) for X ~ Binomial(count, 1/2)."""
+    return sum(math.comb(count, k) for k in range(most + 1)) / 2.0**count
+
+
+def modified_z_scores(values: Sequence[float]) -> list[float]:
+    """Return how many scaled median absolute deviations each value is from the median."""
+    centre = median(values)
+    deviation = _TO_SIGMA * median([abs(value - centre) for value in values])
+    return [(value - centre) / deviation if deviation else 0.0 for value in values]

@@ -1,0 +1,186 @@
+"""The roofs of a calibration: on paper, at the clock under load, achieved, by cache level."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from roofline.records import Calibration, Ceiling, Measurement, Theoretical, Work
+
+ROOF_MIXES = ("fma", "mul+add")
+SHARED = "of its cores here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roof:
+    """Two limits that together bound every kernel, by its operational intensity.
+
+    Attributes:
+        name: "paper", "clock" or "achieved".
+        compute: FLOP/s, or None when unknown.
+        bandwidth: bytes/s, or None when unknown.
+        basis: where the compute figure comes from, in a word or two.
+        memory_basis: where the bandwidth comes from.
+
+    """
+
+    name: str
+    compute: float | None
+    bandwidth: float | None
+    basis: str = ""
+    memory_basis: str = ""
+
+    @property
+    def knee(self) -> float | None:
+        """The intensity, in FLOP/byte, above which compute binds."""
+        if not self.compute or not self.bandwidth:
+            return None
+        return self.compute / self.bandwidth
+
+    def attainable(self, intensity: float) -> float | None:
+        """Return the FLOP/s that this roof allows at that intensity, in FLOP/byte."""
+        if not self.compute or not self.bandwidth:
+            return None
+        return min(self.compute, intensity * self.bandwidth)
+
+    def seconds(self, work: Work) -> float | None:
+        """Return the time that compulsory traffic and nominal operations take on this roof."""
+        if not self.compute or not self.bandwidth:
+            return None
+        return max(work.flops / self.compute, work.bytes_compulsory.total / self.bandwidth)
+
+
+def efficiency(roof: Roof, intensity: float) -> float | None:
+    """Return the share of peak FLOP/s that the roof leaves at that intensity."""
+    attainable = roof.attainable(intensity)
+    return attainable / roof.compute if attainable and roof.compute else None
+
+
+def bound_by(roof: Roof, intensity: float) -> str | None:
+    """Return "compute" or "memory": which side of the knee that intensity lies on."""
+    if roof.knee is None:
+        return None
+    return "compute" if intensity >= roof.knee else "memory"
+
+
+def paper_roof(calibration: Calibration, threads: int, dtype: str = "float32") -> Roof | None:
+    """Return what paper promises these threads, or None when it promises nothing."""
+    compute = _theory(compute_ceiling(calibration, threads, dtype))
+    memory = memory_theory(calibration, threads)
+    return _known(
+        Roof(
+            name="paper",
+            compute=compute.paper if compute else None,
+            bandwidth=memory.paper if memory else None,
+            basis=compute.basis if compute else "",
+            memory_basis=memory.basis if memory else "",
+        )
+    )
+
+
+def clock_roof(calibration: Calibration, threads: int, dtype: str = "float32") -> Roof | None:
+    """Return the paper roof with its compute at the clock that the load really gets."""
+    ceiling = compute_ceiling(calibration, threads, dtype)
+    theory = _theory(ceiling)
+    if ceiling is None or theory is None or theory.at_clock is None:
+        return None
+    memory = memory_theory(calibration, threads)
+    return Roof(
+        name="clock",
+        compute=theory.at_clock,
+        bandwidth=memory.paper if memory else None,
+        basis="clock under load",
+        memory_basis=memory.basis if memory else "",
+    )
+
+
+def achieved_roof(calibration: Calibration, threads: int, dtype: str = "float32") -> Roof | None:
+    """Return the measured roof: the widest FMA and the faster DRAM triad, typical values."""
+    compute = compute_ceiling(calibration, threads, dtype)
+    memory = triad_ceiling(calibration, threads)
+    return _known(
+        Roof(
+            name="achieved",
+            compute=compute.typical if compute else None,
+            bandwidth=memory.typical if memory else None,
+            basis=compute.name if compute else "",
+            memory_basis=memory.name if memory else "",
+        )
+    )
+
+
+def compute_ceiling(calibration: Calibration, threads: int, dtype: str) -> Ceiling | None:
+    """Return the ceiling that a roof stands on: FMA before mul+add, then the widest vector."""
+    found = [
+        c
+        for c in calibration.ceilings
+        if (c.kind, c.threads, c.dtype) == ("compute", threads, dtype) and c.mix in ROOF_MIXES
+    ]
+    return max(found, key=lambda c: (c.mix == "fma", c.bits or 0, c.typical), default=None)
+
+
+def triads(calibration: Calibration, threads: int) -> tuple[Ceiling, ...]:
+    """Return the DRAM triads of that many threads, the fastest first (as STREAM would rank)."""
+    found = [c for c in _bandwidths(calibration, threads, "DRAM") if c.direction == "triad"]
+    return tuple(sorted(found, key=lambda c: c.typical, reverse=True))
+
+
+def triad_ceiling(calibration: Calibration, threads: int) -> Ceiling | None:
+    """Return the fastest DRAM triad, whichever kind of store it uses."""
+    return next(iter(triads(calibration, threads)), None)
+
+
+def memory_theory(calibration: Calibration, threads: int) -> Theoretical | None:
+    """Return the paper figure of the memory, from whichever DRAM ceiling carries it."""
+    ranked = (*triads(calibration, threads), *_bandwidths(calibration, threads, "DRAM"))
+    return next((c.theoretical for c in ranked if c.theoretical), None)
+
+
+def whole_socket(theory: Theoretical | None) -> bool:
+    """Whether the paper figure is a socket's that these threads share with cores unseen."""
+    return theory is not None and SHARED in theory.source
+
+
+def level_bandwidths(calibration: Calibration, threads: int) -> Mapping[str, Ceiling]:
+    """Return the read bandwidth of every cache level measured, nearest to the core first."""
+    reads = [c for c in calibration.ceilings if _is_cache_read(c) and c.threads == threads]
+    return {c.level: c for c in sorted(reads, key=lambda c: c.level or "") if c.level}
+
+
+def team_sizes(calibration: Calibration) -> tuple[int, ...]:
+    """Return the numbers of threads that rates were measured with, ascending."""
+    rates = ("compute", "bandwidth")
+    return tuple(sorted({c.threads for c in calibration.ceilings if c.kind in rates}))
+
+
+def curve(
+    calibration: Calibration, benchmark: str, threads: int
+) -> tuple[tuple[float, float], ...]:
+    """Return (working set in bytes, typical bytes/s) of a curve, by ascending working set."""
+    points = [
+        (float(m.case.working_set_bytes), m.work.bytes_touched.total / _median_seconds(m))
+        for m in calibration.measurements
+        if (m.case.benchmark, m.case.threads) == (benchmark, threads) and any(m.seconds)
+    ]
+    return tuple(sorted(points))
+
+
+def _median_seconds(measurement: Measurement) -> float:
+    return median(median(samples) for samples in measurement.seconds if samples)
+
+
+def _bandwidths(calibration: Calibration, threads: int, level: str) -> Iterable[Ceiling]:
+    wanted = ("bandwidth", threads, level)
+    return (c for c in calibration.ceilings if (c.kind, c.threads, c.level) == wanted)
+
+
+def _is_cache_read(ceiling: Ceiling) -> bool:
+    cached = ceiling.level is not None and ceiling.level != "DRAM"
+    return cached and (ceiling.kind, ceiling.direction) == ("bandwidth", "read")
+
+
+def _theory(ceiling: Ceiling | None) -> Theoretical | None:
+    return ceiling.theoretical if ceiling else None
+
+
+def _known(roof: Roof) -> Roof | None:
+    return None if roof.compute is None and roof.bandwidth is None else roof

@@ -1,0 +1,144 @@
+"""`python -m roofline.report`: a calibration as a table, a figure, CSV or JSON."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roofline.errors import RooflineError
+
+if TYPE_CHECKING:
+    from roofline.records import Calibration
+
+DESCRIPTION = """Show what a machine really reaches: its calibration as a table; with --figure
+the roofline, with --curve bandwidth against working set."""
+EPILOG = "Exit: 0 fine, 1 physics forbids this calibration, 2 bad input."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return run(options)
+    except RooflineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python's own last flush must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Find the record, draw and write what was asked for, print the rest."""
+    calibration = _read(options.record) if options.record else _latest(options.results)
+    _draw(calibration, options)
+    if options.csv:
+        _write_csv(calibration, options.csv)
+    if options.json:
+        _print_json(calibration)
+    else:
+        from roofline.view.terminal import print_table
+
+        print_table(calibration)
+    return 0 if calibration.valid else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    name = "python -m roofline.report"
+    parser = argparse.ArgumentParser(name, description=DESCRIPTION, epilog=EPILOG)
+    add = parser.add_argument
+    paths: dict[str, Any] = {"nargs": "+", "action": "extend", "type": Path, "metavar": "PATH"}
+    add("record", nargs="?", type=Path, metavar="RECORD.json", help="default: this host's newest")
+    add("--figure", **paths, help="draw the roofline (.svg, .png)")
+    add("--curve", **paths, help="draw bandwidth by working set")
+    add("--threads", type=_count, metavar="N", help="cores whose roofline is drawn (default: all)")
+    add("--csv", type=Path, metavar="FILE", help="write one row a ceiling, in SI units")
+    add("--results", metavar="PATH", help="where records lie (default: ROOFLINE_RESULTS)")
+    add("--json", action="store_true", help="print the record itself instead of tables")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of cores")
+    return int(text)
+
+
+def _read(path: Path) -> Calibration:
+    from roofline.store.schema import loads
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise RooflineError(f"cannot read {path}: {problem.strerror}.") from problem
+    except UnicodeDecodeError as problem:
+        raise RooflineError(f"cannot read {path}: it is no JSON record.") from problem
+    try:
+        return loads(text)
+    except RooflineError as problem:
+        raise RooflineError(f"{path}: {problem}", problem.exit_code) from problem
+
+
+def _latest(results: str | None) -> Calibration:
+    """Return the newest valid record of this host, or of another one of its type."""
+    from roofline.host.machine import node_id, read_machine, usable_cpus
+    from roofline.host.nodeid import config_folder
+    from roofline.store.files import Store, resolve_root
+
+    root, system = resolve_root(results), Path("/")
+    found = Store(root).latest(
+        node_id(system, config_folder()),
+        usable_cores=len(usable_cpus(system, _affinity())),
+        isa_cap=None,
+        machine_id=read_machine(system).id,
+    )
+    if found is None:
+        raise RooflineError(
+            f"no calibration of this host in {root}: run `make calibrate`, or name a record."
+        )
+    if not found.same_node:
+        print("note: this calibration is of another host of this type.", file=sys.stderr)
+    return found.calibration
+
+
+def _affinity() -> set[int]:
+    # macOS has no affinity mask.
+    ask = getattr(os, "sched_getaffinity", None)
+    return set(ask(0)) if ask else set(range(os.cpu_count() or 1))
+
+
+def _draw(calibration: Calibration, options: argparse.Namespace) -> None:
+    if options.figure:
+        from roofline.view.figure import save_roofline
+
+        save_roofline(calibration, options.figure, options.threads)
+    if options.curve:
+        from roofline.view.curve import save_curve
+
+        save_curve(calibration, options.curve)
+
+
+def _write_csv(calibration: Calibration, path: Path) -> None:
+    from roofline.view.table import to_frame
+
+    try:
+        to_frame(calibration).to_csv(path, index=False)
+    except OSError as problem:
+        raise RooflineError(f"cannot write {path}: {problem.strerror or problem}.") from problem
+
+
+def _print_json(calibration: Calibration) -> None:
+    from roofline.store.schema import dumps
+
+    print(dumps(calibration), end="", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Records on disk: their JSON form and a write-once folder of them."""

@@ -1,0 +1,71 @@
+"""Files that appear whole or not at all: written beside their place, then renamed into it."""
+
+import os
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from roofline.errors import RooflineError
+
+STALE_SECONDS = 3600.0
+
+
+def make_folder(folder: Path, root: Path) -> None:
+    """Make a folder below a root, and make its name last."""
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for parent in folder.parents:
+        _settle(parent)
+        if parent == root.parent:
+            return
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that died more than an hour ago have left."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime > STALE_SECONDS:
+                path.unlink()
+
+
+def publish(target: Path, data: bytes) -> Path:
+    """Make a file appear whole or not at all, and return where.
+
+    The name must hold the content's hash: then a racing writer can only replace a file by its
+    equal, and the same content twice is the same file.
+
+    Raises:
+        RooflineError: a file of that name holds something else.
+
+    """
+    if os.path.lexists(target):
+        return _agreeing(target, data)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _settle(target.parent)
+    return target
+
+
+def _agreeing(target: Path, data: bytes) -> Path:
+    if not target.is_file() or target.read_bytes() != data:
+        raise RooflineError(f"{target} is damaged: move it away and store the result again.")
+    return target
+
+
+def _settle(folder: Path) -> None:
+    """Make a folder's names survive a power cut, where its file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

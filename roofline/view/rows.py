@@ -1,0 +1,261 @@
+"""A calibration as rows of words, section by section: what a table prints, without its borders."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from roofline.physics.roof import (
+    Roof,
+    achieved_roof,
+    clock_roof,
+    compute_ceiling,
+    memory_theory,
+    paper_roof,
+    team_sizes,
+    triad_ceiling,
+    whole_socket,
+)
+from roofline.records import Calibration, Ceiling, Kind
+from roofline.units import capacity, duration, rate, significant
+from roofline.view.captions import machine_name, percent
+
+Row = tuple[str, ...]
+_WITHOUT = {"unpinned": "pinning", "unprefaulted": "touching pages beforehand"}
+_OVERHEADS = {
+    "first-touch-4k": "first touch of a 4 KiB page",
+    "first-touch-huge": "first touch of a huge page",
+    "barrier": "barrier of the team",
+    "timer": "reading the clock",
+}
+_LEVELS = ("L1", "L2", "L3", "L4", "DRAM")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One table: columns whose name begins with ">" are set flush right."""
+
+    title: str
+    columns: Row
+    rows: tuple[Row, ...]
+
+
+def sections(calibration: Calibration) -> tuple[Section, ...]:
+    """Return the tables of a calibration in reading order, empty ones left out."""
+    made = (
+        _section("Compute", _COMPUTE, map(_compute, _of(calibration, "compute"))),
+        _section("Clock", ("under", ">cores", ">GHz", ">spread"), _clocks(calibration)),
+        _section("Memory (DRAM, nominal bytes)", _MEMORY, _memory(calibration)),
+        _section("Levels (GB/s)", _level_columns(calibration), _levels(calibration)),
+        _section("Overheads", ("of", ">cores", ">typical", ">spread"), _overheads(calibration)),
+    )
+    return tuple(section for section in made if section.rows)
+
+
+def conditions(calibration: Calibration) -> Iterator[Row]:
+    """Yield what was measured, by what, and what it was like."""
+    machine, software, state = calibration.machine, calibration.software, calibration.conditions
+    yield "machine", machine_name(machine)
+    yield "cores", _cores(calibration)
+    if machine.hypervisor:
+        yield "hypervisor", machine.hypervisor
+    if machine.memory_bytes:
+        yield "memory", capacity(machine.memory_bytes)
+    versions = f"suite {software.suite_version}, Python {software.python}"
+    yield "software", f"{versions}, Numba {software.numba}" if software.numba else versions
+    plan = "quick plan" if calibration.quick else "full plan"
+    taken = f", {duration(calibration.seconds_taken)}" if calibration.seconds_taken else ""
+    yield "measured", f"{calibration.started}, {plan}{taken}"
+    yield (
+        "steal",
+        "unknown" if state.steal_fraction is None else f"{100 * state.steal_fraction:.1f} %",
+    )
+    yield "huge pages", state.huge_pages or "unknown"
+
+
+def roofs(calibration: Calibration, threads: int) -> Iterator[Row]:
+    """Yield paper, clock and achieved: peak, bandwidth, knee, each with its basis."""
+    dtype = "float32" if compute_ceiling(calibration, threads, "float32") else "float64"
+    theory = memory_theory(calibration, threads)
+    memory = f"memory {theory.basis}: {theory.source}" if theory else "memory: --spec FILE"
+    ceiling = compute_ceiling(calibration, threads, dtype)
+    source = ceiling.theoretical if ceiling else None
+    peak = f"{source.basis}: {source.source}" if source else "unknown: --spec FILE"
+    achieved = achieved_roof(calibration, threads, dtype)
+    yield _roof("on paper", paper_roof(calibration, threads, dtype), f"{peak}; {memory}")
+    yield _roof("at the clock", clock_roof(calibration, threads, dtype), _clock_basis(ceiling))
+    yield _roof("achieved", achieved, _achieved_basis(achieved, calibration, threads))
+
+
+def effects(calibration: Calibration) -> Iterator[Row]:
+    """Yield what each habit is worth, in words."""
+    for ceiling in _of(calibration, "effect"):
+        habit, _, kernel = ceiling.name.partition("-")
+        name = f"{_WITHOUT.get(habit, habit)} ({kernel})" if kernel else habit
+        yield name, effect_words(ceiling, "without" if habit in _WITHOUT else "with")
+
+
+def effect_words(ceiling: Ceiling, side: str) -> str:
+    """Return an effect in words: none measurable when its interval contains 1."""
+    times = f"{significant(ceiling.typical)} x the time {side} it"
+    if ceiling.interval is None:
+        return f"{times} (no interval)"
+    low, high = ceiling.interval
+    between = f"({significant(low)} - {significant(high)})"
+    return f"none measurable {between}" if low <= 1 <= high else f"{times} {between}"
+
+
+def verdicts(calibration: Calibration) -> Iterator[Row]:
+    """Yield each figure that its conditions cast doubt on, with the whole reason."""
+    for ceiling in calibration.ceilings:
+        words = ceiling.evidence.get("verdict")
+        if isinstance(words, str) and words != "steady":
+            yield f"{ceiling.name}, {_team(ceiling.threads)}", words
+
+
+_COMPUTE = (
+    "instructions",
+    ">bits",
+    ">cores",
+    ">GFLOP/s",
+    ">high",
+    ">spread",
+    ">FLOP/cycle p95",
+    ">median",
+    ">of limit",
+    "verdict",
+)
+_MEMORY = ("kernel", "stores", ">cores", ">GB/s", ">high", ">spread", ">moved", "verdict")
+
+
+def _section(title: str, columns: Row, rows: Iterable[Row]) -> Section:
+    return Section(title=title, columns=columns, rows=tuple(rows))
+
+
+def _of(calibration: Calibration, kind: Kind) -> list[Ceiling]:
+    return [c for c in calibration.ceilings if c.kind == kind]
+
+
+def _compute(c: Ceiling) -> Row:
+    return (
+        f"{c.mix or c.name} {c.dtype or ''}".strip(),
+        str(c.bits or ""),
+        str(c.threads),
+        _giga(c.typical),
+        _giga(c.high),
+        _share(c.spread),
+        _fact(c, "flop_per_cycle"),
+        _fact(c, "flop_per_cycle_median"),
+        _of_limit(c),
+        _verdict(c),
+    )
+
+
+def _of_limit(c: Ceiling) -> str:
+    limit = c.theoretical.at_clock if c.theoretical else None
+    return percent(c.typical / limit) if limit else ""
+
+
+def _clocks(calibration: Calibration) -> Iterator[Row]:
+    for c in _of(calibration, "clock"):
+        load = c.name.removeprefix("clock-")
+        words = "light load" if load == "light" else load.replace("-", " ")
+        yield words, str(c.threads), f"{c.typical / 1e9:.2f}", _share(c.spread)
+
+
+def _memory(calibration: Calibration) -> Iterator[Row]:
+    for c in _of(calibration, "bandwidth"):
+        if c.level == "DRAM":
+            kernel = c.direction or c.name
+            rates = (_giga(c.typical), _giga(c.high), _share(c.spread))
+            moved = _fact(c, "moved_over_nominal")
+            yield kernel, c.store or "", str(c.threads), *rates, moved and f"x {moved}", _verdict(c)
+
+
+def _teams(calibration: Calibration) -> tuple[int, ...]:
+    """Return one core and all of them, where both were measured."""
+    sizes = team_sizes(calibration)
+    return tuple(dict.fromkeys((sizes[0], sizes[-1]))) if sizes else ()
+
+
+def _level_columns(calibration: Calibration) -> Row:
+    pairs = [(d, n) for d in ("read", "triad") for n in _teams(calibration)]
+    return ("level", ">holds", *(f">{d}, {_team(n)}" for d, n in pairs))
+
+
+def _levels(calibration: Calibration) -> Iterator[Row]:
+    found = {c.level: c for c in reversed(_of(calibration, "capacity"))}
+    rates = {(c.level, c.direction, c.threads): c for c in _plain_bandwidths(calibration)}
+    for level in _LEVELS:
+        holds = capacity(found[level].typical) if level in found else ""
+        keys = [(level, d, n) for d in ("read", "triad") for n in _teams(calibration)]
+        cells = [_giga(rates[key].typical) if key in rates else "" for key in keys]
+        if holds or (any(cells) and level != "DRAM"):
+            yield level, holds, *cells
+
+
+def _plain_bandwidths(calibration: Calibration) -> list[Ceiling]:
+    """Return the bandwidths without non-temporal ones, which no cache level serves."""
+    return [c for c in _of(calibration, "bandwidth") if c.store != "non-temporal"]
+
+
+def _overheads(calibration: Calibration) -> Iterator[Row]:
+    for c in _of(calibration, "overhead"):
+        words = _OVERHEADS.get(c.name, c.name)
+        yield words, str(c.threads), duration(c.typical), _share(c.spread)
+
+
+def _roof(name: str, roof: Roof | None, basis: str) -> Row:
+    compute = rate(roof.compute, "FLOP/s") if roof and roof.compute else "unknown"
+    memory = rate(roof.bandwidth, "B/s") if roof and roof.bandwidth else "unknown"
+    knee = f"{significant(roof.knee)} FLOP/B" if roof and roof.knee else ""
+    return name, compute, memory, knee, basis
+
+
+def _clock_basis(ceiling: Ceiling | None) -> str:
+    hertz = ceiling.evidence.get("hertz") if ceiling else None
+    if isinstance(hertz, int | float):
+        return f"paper at the {rate(hertz, 'Hz')} that this load gets"
+    return "paper at the clock that this load gets"
+
+
+def _achieved_basis(roof: Roof | None, calibration: Calibration, threads: int) -> str:
+    if roof is None:
+        return "nothing was measured"
+    triad = triad_ceiling(calibration, threads)
+    theory = triad.theoretical if triad else None
+    share = ""
+    if triad and theory and not whole_socket(theory):
+        share = f" ({percent(triad.typical / theory.paper)} of paper)"
+    return ", ".join(filter(None, (roof.basis, f"{roof.memory_basis}{share}")))
+
+
+def _cores(calibration: Calibration) -> str:
+    machine = calibration.machine
+    quota = f", quota {significant(machine.cpu_quota)} CPUs" if machine.cpu_quota else ""
+    cap = f", capped to {calibration.isa_cap}" if calibration.isa_cap else ""
+    return f"{calibration.usable_cores} usable of {machine.cores or 'unknown'}{quota}{cap}"
+
+
+def _team(threads: int) -> str:
+    return "1 core" if threads == 1 else f"{threads} cores"
+
+
+def _giga(value: float) -> str:
+    return _three(value / 1e9)
+
+
+def _three(value: float) -> str:
+    """Return three significant digits, zeros kept, so that a column lines up."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
+def _fact(ceiling: Ceiling, name: str) -> str:
+    value = ceiling.evidence.get(name)
+    return _three(value) if isinstance(value, int | float) else ""
+
+
+def _verdict(ceiling: Ceiling) -> str:
+    return str(ceiling.evidence.get("verdict") or "").partition(":")[0]

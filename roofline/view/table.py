@@ -1,0 +1,106 @@
+"""A calibration as tables for a terminal, and as a data frame for CSV and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from roofline.physics.roof import team_sizes
+from roofline.records import Calibration, Ceiling, Finding, Scalar
+from roofline.view import rows
+
+if TYPE_CHECKING:
+    import pandas
+
+WIDTH = 100
+_STYLES = {"invalid": "bold red", "warning": "yellow", "advice": "cyan", "note": ""}
+
+
+def render(calibration: Calibration) -> Group:
+    """Return everything that a calibration says, for a rich console of 100 columns or more."""
+    parts: list[RenderableType] = [_pairs(None, rows.conditions(calibration))]
+    parts += [_roofs(calibration, threads) for threads in team_sizes(calibration)]
+    parts += [_table(section) for section in rows.sections(calibration)]
+    parts.append(_pairs("Effects on time", rows.effects(calibration)))
+    parts.append(_pairs("Doubts", rows.verdicts(calibration)))
+    parts.append(_pairs("Findings", map(_finding, calibration.findings)))
+    return Group(*(part for part in parts if not isinstance(part, Table) or part.row_count))
+
+
+def to_frame(calibration: Calibration) -> pandas.DataFrame:
+    """Return one row a ceiling, in SI units, with machine and time so that frames can be joined."""
+    import pandas
+
+    return pandas.DataFrame([dict(_cells(calibration, c)) for c in calibration.ceilings])
+
+
+def _cells(calibration: Calibration, ceiling: Ceiling) -> Iterator[tuple[str, Scalar]]:
+    yield from (("node", calibration.node), ("machine", calibration.machine.id))
+    yield "started", calibration.started
+    for name in ("kind", "name", "threads", "level", "direction", "store", "mix", "dtype", "isa"):
+        yield name, getattr(ceiling, name)
+    for name in ("bits", "unit", "typical", "high", "low", "spread"):
+        yield name, getattr(ceiling, name)
+    low, high = ceiling.interval or (None, None)
+    yield from (("interval_low", low), ("interval_high", high))
+    theory = ceiling.theoretical
+    for name in ("paper", "at_clock", "basis", "source"):
+        yield name, getattr(theory, name) if theory else None
+    yield from sorted(ceiling.evidence.items())
+
+
+def _table(section: rows.Section) -> Table:
+    table = _blank(section.title)
+    table.show_header = True
+    for name in section.columns:
+        right = name.startswith(">")
+        words = Text(name.removeprefix(">"))
+        table.add_column(words, justify="right" if right else "left", no_wrap=False)
+    for row in section.rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _pairs(title: str | None, pairs: Iterable[tuple[str | Text, ...]]) -> Table:
+    table = _blank(title)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for pair in pairs:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in pair))
+    return table
+
+
+def _roofs(calibration: Calibration, threads: int) -> Table:
+    cores = "1 core" if threads == 1 else f"{threads} cores"
+    table = _blank(f"Roofs of {cores}")
+    for justify in ("left", "right", "right", "right"):
+        table.add_column(justify=justify, no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows.roofs(calibration, threads):
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _finding(finding: Finding) -> tuple[Text, Text]:
+    words = [finding.what, finding.why_it_matters]
+    text = Text(" ".join(filter(None, words)))
+    if finding.command:
+        text.append(f"\n$ {finding.command}", style="bold")
+    return Text(finding.severity, style=_STYLES[finding.severity]), text
+
+
+def _blank(title: str | None) -> Table:
+    return Table(
+        title=Text(f"\n{title}", style="bold") if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_header=False,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )

@@ -1,0 +1,129 @@
+"""The tables: everything a record says, in 100 columns, with words where words are honest."""
+
+import io
+from dataclasses import replace
+
+import pytest
+import roof_builders as build
+from article_builder import article
+from rich.console import Console
+
+from roofline.records import Calibration, Finding
+from roofline.view.rows import effect_words, sections
+from roofline.view.table import WIDTH, render, to_frame
+
+
+def printed(calibration: Calibration) -> str:
+    text = io.StringIO()
+    Console(file=text, width=WIDTH, highlight=False).print(render(calibration))
+    return text.getvalue()
+
+
+def unwrapped(calibration: Calibration) -> str:
+    return " ".join(printed(calibration).split())
+
+
+def test_all_sections_are_there() -> None:
+    text = unwrapped(build.calibration())
+    for words in (
+        "AMD EPYC 9B45 Processor (zen5)",
+        "2 usable of 2",
+        "steal 0.4 %",
+        "fma float32 512 2 465 474 1.2 % 63.9 63.4 99 % steady",
+        "light load 1 4.04",
+        "triad non-temporal 2 74.0 75.5 1.2 % x 1.00 steady",
+        "triad ordinary 1 37.4 38.1 1.2 % x 1.33 steady",
+        "L1 46 KiB 441 882 330 660",
+        "first touch of a 4 KiB page 1 900 ns",
+        "pinning (fma) none measurable (0.98 - 1.03)",
+        "touching pages beforehand (triad) 7.9 x the time without it (6.8 - 9.4)",
+        "on paper 517 GFLOP/s 461 GB/s 1.12 FLOP/B derived",
+        "at the clock 470 GFLOP/s 461 GB/s 1.02 FLOP/B paper at the 3.67 GHz",
+        "achieved 465 GFLOP/s 74 GB/s 6.28 FLOP/B fma-float32-512, dram-triad-nt",
+        "$ echo always | sudo tee",
+    ):
+        assert words in text
+
+
+def test_the_article_s_three_roofs_carry_their_basis() -> None:
+    text = unwrapped(article())
+    assert "on paper 4.61 TFLOP/s 96 GB/s 48 FLOP/B spec: the source article's figures" in text
+    assert "at the clock 2.97 TFLOP/s 96 GB/s 30.9 FLOP/B paper at the 2.9 GHz" in text
+    assert "achieved 2.86 TFLOP/s 74 GB/s 38.6 FLOP/B" in text
+    assert "(77 % of paper)" in text
+
+
+def test_unknown_memory_is_said_with_its_cure() -> None:
+    assert "memory: --spec FILE" in unwrapped(build.without_memory_theory())
+
+
+def crowded() -> Calibration:
+    """Build a large noisy machine: the widest words in every column."""
+    base = build.calibration()
+    reason = "noisy: the hypervisor took 3 % of the time, time [bold]again[/bold] when it is idle"
+
+    def widen(c: build.Ceiling) -> build.Ceiling:
+        threads = 192 if c.threads == 2 else 1
+        mix = "mul+add" if c.mix == "fma" else c.mix
+        rates = {"typical": c.typical * 96, "high": c.high * 96} if threads > 1 else {}
+        evidence = {**c.evidence, "verdict": reason}
+        return replace(c, threads=threads, mix=mix, spread=0.123, evidence=evidence, **rates)
+
+    return replace(base, ceilings=tuple(map(widen, base.ceilings)), usable_cores=192)
+
+
+@pytest.mark.parametrize("name", ["usual", "crowded", "bare", "article", "empty"])
+def test_nothing_is_wider_than_a_hundred_columns(name: str) -> None:
+    made = {
+        "usual": build.calibration,
+        "crowded": crowded,
+        "bare": build.one_thread_no_caches,
+        "article": article,
+        "empty": lambda: build.calibration([], measurements=(), findings=()),
+    }
+    lines = printed(made[name]()).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert not any("…" in line for line in lines)
+
+
+def test_rows_of_figures_stay_on_one_line() -> None:
+    lines = printed(crowded()).splitlines()
+    assert any("mul+add float32" in line and "noisy" in line for line in lines)
+
+
+def test_a_doubt_is_printed_whole_and_its_brackets_are_no_markup() -> None:
+    assert "time [bold]again[/bold] when it is idle" in unwrapped(crowded())
+
+
+def test_empty_sections_are_left_out() -> None:
+    titles = [section.title for section in sections(build.one_thread_no_caches())]
+    assert titles == ["Compute", "Memory (DRAM, nominal bytes)"]
+    assert "Findings" not in printed(build.one_thread_no_caches())
+
+
+def test_an_effect_is_only_claimed_when_its_interval_excludes_one() -> None:
+    near = build.effect("unpinned-fma", 1.02, (1.0, 1.04))
+    far = build.effect("unpinned-fma", 0.9, (0.85, 0.95))
+    bare = build.effect("unpinned-fma", 1.2, None)
+    assert effect_words(near, "without") == "none measurable (1 - 1.04)"
+    assert effect_words(far, "with") == "0.9 x the time with it (0.85 - 0.95)"
+    assert effect_words(bare, "without") == "1.2 x the time without it (no interval)"
+
+
+def test_findings_print_their_severity_and_command() -> None:
+    finding = Finding(
+        severity="invalid", what="Slower than paper allows.", command="make calibrate"
+    )
+    text = unwrapped(build.calibration(findings=(finding,)))
+    assert "invalid Slower than paper allows. $ make calibrate" in text
+
+
+def test_the_frame_has_one_row_a_ceiling_in_si_units() -> None:
+    calibration = build.calibration()
+    frame = to_frame(calibration)
+    assert len(frame) == len(calibration.ceilings)
+    row = frame[(frame["name"] == "dram-triad-nt") & (frame["threads"] == 2)].iloc[0]
+    assert row["typical"] == 74e9
+    assert row["paper"] == 460.8e9
+    assert row["interval_low"] == 74e9 * 0.99
+    assert row["machine"] == calibration.machine.id
