@@ -137,6 +137,5 @@ def _bandwidth(one: Measurement, level: str) -> Ceiling:
         bits=one.case.bits,
         evidence={
             "working_set": one.case.working_set_bytes,
-            "kernel": one.kernel_digest,
         },
     )

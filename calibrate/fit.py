@@ -19,13 +19,12 @@ class Fit:
     findings: tuple[Finding, ...]
 
 
-def fit(machine: MachineSpec, measurements: Sequence[Measurement], *, cores: int) -> Fit:
+def fit(machine: MachineSpec, measurements: Sequence[Measurement]) -> Fit:
     """Return the ceilings of a machine, and what physics says of them.
 
     Args:
         machine: the host.
         measurements: every sample of every round.
-        cores: size of the largest team.
 
     """
     chains = clocks.derive(measurements)
@@ -35,7 +34,7 @@ def fit(machine: MachineSpec, measurements: Sequence[Measurement], *, cores: int
         *(_compute(machine, one, chains) for one in compute),
         *clocks.ceilings(chains, compute),
         *curves.ceilings(found, measurements),
-        *_dram(machine, measurements, cores),
+        *_dram(machine, measurements),
         *effects.overheads(measurements),
         *effects.effects(measurements),
     )
@@ -80,7 +79,7 @@ def _compute(machine: MachineSpec, one: Measurement, chains: Chains) -> Ceiling:
         isa=case.isa,
         bits=case.bits,
         theoretical=theoretical,
-        evidence={**evidence, "kernel": one.kernel_digest},
+        evidence=evidence,
     )
 
 
@@ -104,17 +103,16 @@ def _per_cycle(one: Measurement, chains: Chains) -> dict[str, Scalar]:
     return evidence
 
 
-def _dram(
-    machine: MachineSpec, measurements: Sequence[Measurement], cores: int
-) -> Iterator[Ceiling]:
+def _dram(machine: MachineSpec, measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
     streams = [m for m in measurements if _plain(m, "stream") and _is_stream(m)]
     largest = max((m.case.working_set_bytes for m in streams), default=0)
-    paper = theory.memory(machine)
     for one in streams:
         # The same kernel on smaller arrays is there for comparison with its variants only.
         row = cases.benchmark(one.case)
         if one.case.working_set_bytes * 3 >= largest * (row.reads + row.writes):
-            yield _bandwidth(one, paper if one.case.threads == cores else None)
+            # One citation is enough: paper knows no difference between the kernels.
+            paper = one.case.benchmark == "triad"
+            yield _bandwidth(one, theory.memory(machine, one.case.threads) if paper else None)
 
 
 def _is_stream(measurement: Measurement) -> bool:
@@ -145,13 +143,12 @@ def _bandwidth(one: Measurement, theoretical: Theoretical | None) -> Ceiling:
         evidence={
             "moved_over_nominal": 1 + extra / (row.reads + row.writes),
             "working_set": one.case.working_set_bytes,
-            "kernel": one.kernel_digest,
         },
     )
 
 
 def _memory_unknown(machine: MachineSpec) -> Iterator[Finding]:
-    if theory.memory(machine) is None:
+    if theory.memory(machine, 1) is None:
         yield Finding(
             severity="note",
             what="the theoretical memory bandwidth is unknown",

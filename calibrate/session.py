@@ -57,7 +57,6 @@ class Log:
     """What the children answered, by case and round."""
 
     def __init__(self, plan: Plan) -> None:
-        self._started = _now()
         self._answers: dict[str, list[dict[str, Any]]] = {s.case.key: [] for s in plan.steps}
         self._steps = plan.steps
 
@@ -119,24 +118,41 @@ def calibrate(
             compile_seconds += _prepare(child, plan)
             _measure(child, plan, index, log, progress)
             seen.append(child.ask("conditions"))
-    measurements = log.measurements()
-    concluded = fit(subject.machine, measurements, cores=subject.cores)
-    calibration = Calibration(
+    subject = dataclasses.replace(subject, software=software)
+    calibration = _concluded(
+        subject, log.measurements(), (*plan.findings, *findings), _merged(seen)
+    )
+    calibration = dataclasses.replace(
+        calibration,
+        started=started,
+        seconds_taken=round(clock() - begin - compile_seconds, 1),
+        compile_seconds=round(compile_seconds, 1),
+    )
+    return Outcome(calibration=calibration, samples=_samples(log.measurements()))
+
+
+def _concluded(
+    subject: Subject,
+    measurements: Sequence[Measurement],
+    findings: Sequence[Finding],
+    conditions: Conditions,
+) -> Calibration:
+    """Return the record of these measurements, its times still to be filled in."""
+    concluded = fit(subject.machine, measurements)
+    return Calibration(
         machine=subject.machine,
         node=subject.node,
-        software=software,
-        conditions=_merged(seen),
+        software=subject.software,
+        conditions=conditions,
         usable_cores=subject.cores,
         isa_cap=subject.isa_cap,
         quick=subject.quick,
         ceilings=concluded.ceilings,
         measurements=condensed(measurements),
-        findings=(*concluded.findings, *plan.findings, *findings),
-        started=started,
-        seconds_taken=round(clock() - begin - compile_seconds, 1),
-        compile_seconds=round(compile_seconds, 1),
+        findings=(*concluded.findings, *findings),
+        started=_now(),
+        seconds_taken=0.0,
     )
-    return Outcome(calibration=calibration, samples=_samples(measurements))
 
 
 def _prepare(child: Child, plan: Plan) -> float:

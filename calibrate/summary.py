@@ -75,11 +75,12 @@ def flat(rounds: Rounds) -> list[float]:
 
 
 def condensed(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
-    """Return the measurements with one median a round, as a record keeps them."""
+    """Return the measurements as a record keeps them: one median a round, no loop counts."""
     return tuple(
         replace(
             one,
             seconds=_medians(one.seconds),
+            loops=(),
             steps_per_second={name: _medians(rows) for name, rows in one.steps_per_second.items()},
         )
         for one in measurements

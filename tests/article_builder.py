@@ -1,8 +1,7 @@
 """The source article's machine as a calibration, built by hand from the article's figures."""
 
-from roof_builders import calibration, ceiling, memory
-
 from roofline.records import Calibration, Conditions, Finding, MachineSpec, Software, Theoretical
+from tests.roof_builders import calibration, ceiling, memory
 
 
 def article() -> Calibration:

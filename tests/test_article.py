@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from article_builder import article
 
 from roofline.physics.roof import (
     Roof,
@@ -17,6 +16,7 @@ from roofline.physics.roof import (
 )
 from roofline.records import Calibration, Traffic, Work
 from roofline.store.schema import loads
+from tests.article_builder import article
 
 GOLDEN = Path(__file__).parent / "golden" / "article-10980xe.json"
 THREADS = 16

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-import roof_builders as build
-from article_builder import article
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -23,6 +21,8 @@ from roofline.view.curve import curve_figure, save_curve, traces
 from roofline.view.figure import chosen_team, roofline_figure, save_roofline
 from roofline.view.placement import spread
 from roofline.view.scene import roofline_scene
+from tests import roof_builders as build
+from tests.article_builder import article
 
 MACHINES: dict[str, Callable[[], Calibration]] = {
     "usual": build.calibration,

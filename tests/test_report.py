@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import roof_builders as build
-from article_builder import article
 
 import roofline.host.machine as host
 from roofline.records import Calibration, Finding
 from roofline.report import main
 from roofline.store.files import Store
 from roofline.store.schema import dumps, loads
+from tests import roof_builders as build
+from tests.article_builder import article
 
 GOLDEN = Path(__file__).parent / "golden" / "article-10980xe.json"
 

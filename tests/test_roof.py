@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import roof_builders as build
 
 from roofline.physics.roof import (
     Roof,
@@ -20,6 +19,7 @@ from roofline.physics.roof import (
     whole_socket,
 )
 from roofline.records import Case, Measurement, Traffic, Work
+from tests import roof_builders as build
 
 
 def test_attainable_is_the_lower_of_the_two_limits() -> None:

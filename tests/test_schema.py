@@ -169,10 +169,10 @@ def test_a_value_without_a_place_in_json_is_refused_in_writing() -> None:
         ),
         (cell("ceilings", "typical", None), "required field is missing"),
         (cell("ceilings", "interval", [1.0]), "expected 2 items, not 1"),
-        (cell("ceilings", "evidence", {"a": [1]}), "expected a number, not a list"),
+        (cell("ceilings", "evidence.rounds", [1]), "expected a number, not a list"),
         (cell("measurements", "seconds", [["x"]]), "expected a number, not 'x'"),
         (cell("measurements", "seconds", "123"), "expected a list"),
-        (cell("measurements", "steps_per_second", {"imul": [True]}), "expected a number, not True"),
+        (cell("measurements", "steps_per_second.imul", [True]), "expected a number, not True"),
     ],
 )
 def test_what_is_no_record_is_refused_with_its_reason(text: str, reason: str) -> None:

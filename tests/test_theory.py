@@ -108,7 +108,7 @@ def test_the_articles_compute_peak_is_reproduced() -> None:
 
 
 def test_the_articles_memory_peak_is_reproduced() -> None:
-    theory = memory(ARTICLE)
+    theory = memory(ARTICLE, 16)
     assert theory == Theoretical(paper=96e9, basis="spec", source="4 channels x 3 GT/s x 8 B")
 
 
@@ -159,7 +159,7 @@ def test_without_pipes_or_without_a_clock_there_is_no_peak() -> None:
 
 
 def test_a_virtual_machine_is_told_that_it_shares_the_socket() -> None:
-    theory = known(memory(SMALL_VM))
+    theory = known(memory(SMALL_VM, 2))
     assert theory.paper == pytest.approx(12 * 4.8e9 * 8)
     assert theory.basis == "datasheet"
     assert theory.at_clock is None
@@ -167,22 +167,22 @@ def test_a_virtual_machine_is_told_that_it_shares_the_socket() -> None:
 
 
 def test_a_virtual_machine_whose_sockets_are_invented_counts_one() -> None:
-    theory = known(memory(replace(SMALL_VM, sockets=8)))
+    theory = known(memory(replace(SMALL_VM, sockets=8), 2))
     assert theory.paper == pytest.approx(12 * 4.8e9 * 8)
 
 
 def test_metal_counts_all_its_sockets() -> None:
-    theory = known(memory(replace(SMALL_VM, sockets=2, hypervisor=None)))
+    theory = known(memory(replace(SMALL_VM, sockets=2, hypervisor=None), 2))
     assert theory.paper == pytest.approx(24 * 4.8e9 * 8)
     assert "24 channels x 4.8 GT/s x 8 B, 2 whole sockets at its most" in theory.source
     assert "of its cores" not in theory.source
 
 
 def test_memory_stays_unknown_where_the_board_decides() -> None:
-    assert memory(UNKNOWN) is None
-    assert memory(replace(SMALL_VM, model=0x61)) is None
+    assert memory(UNKNOWN, 1) is None
+    assert memory(replace(SMALL_VM, model=0x61), 2) is None
 
 
 def test_channels_without_a_speed_are_no_bandwidth() -> None:
-    theory = known(memory(replace(SMALL_VM, memory_channels=4)))
+    theory = known(memory(replace(SMALL_VM, memory_channels=4), 2))
     assert theory.basis == "datasheet"

@@ -95,11 +95,11 @@ def compute(
     )
 
 
-def memory(machine: MachineSpec) -> Theoretical | None:
+def memory(machine: MachineSpec, cores: int) -> Theoretical | None:
     """Return the memory bandwidth on paper in B/s: channels x transfers/s x 8 bytes.
 
     The spec's channels, over all sockets, win; else each socket counts with the most that the
-    datasheet allows it, and a virtual machine is told that it shares that.
+    datasheet allows it. A team smaller than what shares that bandwidth is told so.
     """
     channels, transfers = machine.memory_channels, machine.memory_transfers_per_second
     if channels is not None and transfers is not None:
@@ -109,18 +109,21 @@ def memory(machine: MachineSpec) -> Theoretical | None:
             key=_STRENGTH.index,
         )
         paper = channels * transfers * _BYTES_PER_TRANSFER
-        return Theoretical(paper=paper, basis=basis, source=_product(channels, transfers))
+        few = machine.cores is not None and cores < machine.cores
+        here = f", of all cores; {cores} of its cores here" if few else ""
+        return Theoretical(paper=paper, basis=basis, source=_product(channels, transfers) + here)
     sheet = find(machine)
-    return None if sheet is None else _socket_memory(machine, sheet)
+    return None if sheet is None else _socket_memory(machine, sheet, cores)
 
 
-def _socket_memory(machine: MachineSpec, sheet: Sheet) -> Theoretical | None:
+def _socket_memory(machine: MachineSpec, sheet: Sheet, cores: int) -> Theoretical | None:
     most = sheet.memory
     if most is None:
         return None
     sockets = _sockets(machine)
     reach = "whole socket" if sockets == 1 else f"{sockets} whole sockets"
-    here = f"; {machine.cores} of its cores here" if machine.hypervisor and machine.cores else ""
+    few = machine.hypervisor or (machine.cores is not None and cores < machine.cores)
+    here = f"; {cores} of its cores here" if few else ""
     words = _product(sockets * most.channels, most.transfers_per_second)
     return Theoretical(
         paper=sockets * most.bytes_per_second,

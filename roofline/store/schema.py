@@ -27,7 +27,10 @@ UPGRADES: dict[int, Callable[[Tree], Tree]] = {}
 
 _DIGITS = 6
 _TABLES = ("ceilings", "measurements")
-_SPREAD = ("case", "work", "bytes_compulsory", "bytes_touched", "theoretical")
+_SPREAD = (
+    *("case", "parameters", "work", "bytes_compulsory", "bytes_touched"),
+    *("steps_per_second", "theoretical", "evidence"),
+)
 
 
 def dumps(record: Record) -> str:
@@ -128,10 +131,17 @@ def _tabulate(items: Iterable[Tree]) -> list[list[object]]:
 
 def _cells(item: Tree, prefix: str = "") -> Iterable[tuple[str, object]]:
     for name, value in item.items():
-        if name in _SPREAD and value:
+        if name in _SPREAD and _spreadable(value):
             yield from _cells(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
+
+
+def _spreadable(fields: object) -> bool:
+    """Whether columns can carry these fields: null would read as absent, a dot as nesting."""
+    if not isinstance(fields, dict) or not fields:
+        return False
+    return all("." not in name and value is not None for name, value in fields.items())
 
 
 def _trimmed(row: list[object]) -> list[object]:

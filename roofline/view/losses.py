@@ -48,7 +48,9 @@ def losses(
     between = tuple(
         sorted(three)[1] for three in zip(lower, _heights(middle, xs), upper, strict=True)
     )
-    fills = (_clock_fill(xs, between, upper), _rest_fill(xs, lower, between, upper))
+    clock_fill = _clock_fill(xs, between, upper)
+    verb = "lost otherwise" if clock_fill.words else "lost"
+    fills = (clock_fill, _rest_fill(xs, lower, between, upper, verb))
     return tuple(fill for fill in fills if fill.words)
 
 
@@ -63,13 +65,14 @@ def _rest_fill(
     lower: tuple[float, ...],
     between: tuple[float, ...],
     upper: tuple[float, ...],
+    verb: str,
 ) -> Fill:
     shares = {
         "peak": (between[-1] - lower[-1]) / upper[-1],
         "bandwidth": (between[0] - lower[0]) / upper[0],
     }
     parts = [f"{percent(share)} of {of}" for of, share in shares.items() if share > VISIBLE]
-    words = f"lost otherwise: {', '.join(parts)}" if parts else ""
+    words = f"{verb}: {', '.join(parts)}" if parts else ""
     return Fill(role="rest", xs=xs, lower=lower, upper=between, words=words)
 
 

@@ -19,7 +19,11 @@ from roofline.units import capacity, duration, rate, significant
 from roofline.view.captions import machine_name, percent
 
 Row = tuple[str, ...]
-_WITHOUT = {"unpinned": "pinning", "unprefaulted": "touching pages beforehand"}
+_WITHOUT = {
+    "unpinned": "pinning",
+    "unprefaulted": "touching pages beforehand",
+    "small-pages": "huge pages",
+}
 _OVERHEADS = {
     "first-touch-4k": "first touch of a 4 KiB page",
     "first-touch-huge": "first touch of a huge page",
@@ -88,8 +92,8 @@ def roofs(calibration: Calibration, threads: int) -> Iterator[Row]:
 def effects(calibration: Calibration) -> Iterator[Row]:
     """Yield what each habit is worth, in words."""
     for ceiling in _of(calibration, "effect"):
-        habit, _, kernel = ceiling.name.partition("-")
-        name = f"{_WITHOUT.get(habit, habit)} ({kernel})" if kernel else habit
+        habit, _, kernel = ceiling.name.rpartition("-")
+        name = f"{_WITHOUT.get(habit, habit)} ({kernel}, {_team(ceiling.threads)})"
         yield name, effect_words(ceiling, "without" if habit in _WITHOUT else "with")
 
 
@@ -119,8 +123,8 @@ _COMPUTE = (
     ">high",
     ">spread",
     ">FLOP/cycle p95",
-    ">median",
     ">of limit",
+    ">median",
     "verdict",
 )
 _MEMORY = ("kernel", "stores", ">cores", ">GB/s", ">high", ">spread", ">moved", "verdict")
@@ -143,15 +147,16 @@ def _compute(c: Ceiling) -> Row:
         _giga(c.high),
         _share(c.spread),
         _fact(c, "flop_per_cycle"),
-        _fact(c, "flop_per_cycle_median"),
         _of_limit(c),
+        _fact(c, "flop_per_cycle_median"),
         _verdict(c),
     )
 
 
 def _of_limit(c: Ceiling) -> str:
-    limit = c.theoretical.at_clock if c.theoretical else None
-    return percent(c.typical / limit) if limit else ""
+    """Return FLOP/cycle as a share of whole pipes, by the same percentiles as the gate."""
+    pipes = c.evidence.get("pipes")
+    return percent(pipes / max(1, round(pipes))) if isinstance(pipes, int | float) else ""
 
 
 def _clocks(calibration: Calibration) -> Iterator[Row]:

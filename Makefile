@@ -1,0 +1,59 @@
+# Everything runs in .venv, which the first call makes; nothing outside this folder is changed
+# (but for compiled kernels, which are kept in the user's cache folder).
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+FIGURES := figures/roofline.svg figures/roofline.png
+CURVES := figures/bandwidth.svg figures/bandwidth.png
+OPTIONS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help calibrate report check test clean
+
+help:
+	@echo "make calibrate   measure this machine (OPTIONS='--quick --site NAME ...')"
+	@echo "make report      print and draw the newest calibration again"
+	@echo "make test        run the tests"
+	@echo "make check       lint, types, import rules, function lengths"
+	@echo "make clean       remove .venv, caches and figures; results stay"
+
+calibrate: $(VENV)/.installed | figures
+	$(RUN) -m calibrate --figure $(FIGURES) --curve $(CURVES) $(OPTIONS)
+
+report: $(VENV)/.installed | figures
+	$(RUN) -m roofline.report --figure $(FIGURES) --curve $(CURVES) $(OPTIONS)
+
+test: $(VENV)/.test-installed
+	$(RUN) -m pytest $(OPTIONS)
+
+check: $(VENV)/.check-installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo
+	$(RUN) tools/function_lengths.py roofline benchmarks calibrate tools
+
+figures:
+	mkdir -p figures
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "error: Python 3.11 or newer is needed: make PYTHON=python3.11 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: setup.cfg pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test-installed: $(VENV)/.installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(VENV)/.check-installed: $(VENV)/.installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[check]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) figures build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \
+	    .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
