@@ -30,7 +30,7 @@ class Benchmark:
         family: the file of `benchmarks` that holds its kernels.
         mix: instructions or traffic, in words.
         reads, writes: arrays read and written, for stream kernels.
-        flops: operations an element (stream), or a lane and step (fma).
+        flops: operations an element (stream), or a lane and step of one accumulator (fma).
         clocked: dependent chains read the core clock inside its windows.
         check: how its answer is verified.
 
@@ -63,7 +63,7 @@ _TRIAD = _stream("2 reads, 1 write", 2, 1, 2)
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "fma": Benchmark(family="fma", mix="fma", flops=2, clocked=True, check=_FMA_CHECK),
-    "mul+add": Benchmark(family="fma", mix="mul+add", flops=2, clocked=True, check=_FMA_CHECK),
+    "mul+add": Benchmark(family="fma", mix="mul+add", flops=1, clocked=True, check=_FMA_CHECK),
     "chain": Benchmark(family="clock", mix="dependent chain", check=_CHAIN_CHECK),
     "read": _READ,
     "write": _stream("1 write", 0, 1),
@@ -101,9 +101,10 @@ def accumulators(registers: int, *, fused: bool) -> int:
     """Return how many independent chains hide the latency in so many vector registers.
 
     Two registers hold the operands. A fused multiply-add has a latency of 4 on two pipes (8
-    chains) or on four (16); a multiplication and an addition 3 + 3 or 4 + 4 on two pipes each.
+    chains) or on four (16). Multiplications and additions on their own have 3 or 4 on at most two
+    pipes each: six chains of each cover the first, and the second come on shared pipes.
     """
-    return min(24, registers - 8) if fused and registers > 16 else registers - 4 + 2 * (not fused)
+    return 24 if fused and registers > 16 else 12
 
 
 def chain_steps(case: Case) -> int:
@@ -135,7 +136,7 @@ def work(case: Case) -> Work:
     if row.family == "fma":
         steps = FMA_TURNS * FMA_UNROLL * int(case.parameters["accumulators"] or 0)
         flops = row.flops * lanes(case) * steps * case.threads
-        return Work(flops=flops, flops_executed=flops)
+        return Work(flops=flops)
     if row.family == "stream":
         return _stream_work(case, row)
     return Work()
@@ -145,4 +146,4 @@ def _stream_work(case: Case, row: Benchmark) -> Work:
     size = array_bytes(case) * case.threads
     traffic = Traffic(read=row.reads * size, written=row.writes * size)
     flops = row.flops * size // ITEM_BYTES[case.dtype]
-    return Work(flops=flops, flops_executed=flops, bytes_compulsory=traffic, bytes_touched=traffic)
+    return Work(flops=flops, bytes_touched=traffic)

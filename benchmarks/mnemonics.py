@@ -15,6 +15,11 @@ def multiply(dtype: str, *, x86: bool = HOST_IS_X86) -> str:
     return f"v?mul{_SUFFIX[dtype]}" if x86 else "fmul"
 
 
+def add(dtype: str, *, x86: bool = HOST_IS_X86) -> str:
+    """Return the pattern of a vector addition."""
+    return f"v?add{_SUFFIX[dtype]}" if x86 else "fadd"
+
+
 def exclusive_or(*, x86: bool = HOST_IS_X86) -> str:
     """Return the pattern of a vector exclusive or, in whichever domain the compiler chose."""
     return r"v?p?xor\w*|vpternlog\w*" if x86 else "eor"

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks import cases
 from calibrate import levels
@@ -11,41 +11,94 @@ from calibrate.summary import ceiling, summarise
 from roofline.physics import robust
 from roofline.records import Ceiling, Finding, MachineSpec, Measurement
 
-# Levels to expect where the system reports no caches.
-_USUAL_LEVELS = 4
 # At a representative point further than this factor from the wanted size, there is no figure.
 _NEAR = 2.5
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The levels, the capacities of each round, and what is doubtful about them.
+class Rung:
+    """One cache level of the machine.
 
     Attributes:
-        shared: by level, whether all cores of the team share it.
+        name: "L1", "L2", …
+        wanted: working set of one core, in bytes, at which its bandwidth is read off.
+        shared: whether all cores of the team share it.
+        capacities: in bytes, by round; empty where it couldn't be told from the next level.
+        plateau: B/s that one thread reads.
 
     """
 
-    levels: tuple[Level, ...]
-    capacities: tuple[tuple[float, ...], ...]
-    shared: tuple[bool, ...]
-    findings: tuple[Finding, ...]
+    name: str
+    wanted: float
+    shared: bool
+    capacities: tuple[float, ...] = ()
+    capacity: float | None = None
+    plateau: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The machine's cache levels, nearest first, and what is doubtful about them."""
+
+    rungs: tuple[Rung, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def levels_of(machine: MachineSpec, measurements: Sequence[Measurement]) -> Found:
     """Find the cache levels in the read curve of one thread."""
     curve = _curve(measurements, "read-curve", 1)
     if not curve:
-        return Found((), (), (), ())
-    reported = sorted({c.level for c in machine.caches if c.kind != "instruction"})
-    count = len(reported) + 1 if reported else _USUAL_LEVELS
-    found = tuple(levels.find([_point(one) for one in curve], count))
-    rounds = min(len(one.seconds) for one in curve)
-    by_round = [levels.find([_point(m, r) for m in curve], count) for r in range(rounds)]
-    capacities = tuple(
-        tuple(one[i].capacity or math.inf for one in by_round) for i in range(len(found) - 1)
+        return Found()
+    reported = _reported(machine)
+    found = levels.find([_point(one) for one in curve], [*reported.values()])
+    told = {place: _told(curve, found.levels, i) for i, place in enumerate(found.places)}
+    expected = reported or {place + 1: 0 for place in found.places}
+    rungs = tuple(
+        replace(
+            told.get(place, Rung("", size / 2, shared=False)),
+            name=f"L{level}",
+            shared=_is_shared(machine, level, last=place == len(expected) - 1),
+        )
+        for place, (level, size) in enumerate(expected.items())
     )
-    return Found(found, capacities, _shared(machine, len(found)), tuple(_alike(found)))
+    return Found(rungs, tuple(_alike(rungs)))
+
+
+def _reported(machine: MachineSpec) -> dict[int, int]:
+    """Return the size in bytes of each data cache that the system reports, by level."""
+    caches = sorted(machine.caches, key=lambda cache: cache.level)
+    return {cache.level: cache.size_bytes for cache in caches if cache.kind != "instruction"}
+
+
+def _told(curve: Sequence[Measurement], found: Sequence[Level], index: int) -> Rung:
+    """Return the index-th found level, with the capacities that each round alone would find."""
+    rounds = range(min(len(one.seconds) for one in curve))
+    alone = [levels.split([_point(one, r) for one in curve], len(found)) for r in rounds]
+    return Rung(
+        name="",
+        wanted=levels.representative(found[index]).size,
+        shared=False,
+        capacities=tuple(one[index].capacity or math.inf for one in alone),
+        capacity=found[index].capacity,
+        plateau=found[index].plateau,
+    )
+
+
+def _is_shared(machine: MachineSpec, level: int, *, last: bool) -> bool:
+    per_core = max(1, (machine.threads or 1) // (machine.cores or machine.threads or 1))
+    sharing = {c.level: c.shared_by > per_core for c in machine.caches if c.kind != "instruction"}
+    # Where nothing is reported: as everywhere, only the last cache is shared.
+    return sharing.get(level, last)
+
+
+def _alike(rungs: Sequence[Rung]) -> Iterator[Finding]:
+    for rung in rungs:
+        if rung.capacity is None:
+            yield Finding(
+                severity="note",
+                what=f"{rung.name} can't be told from the next level by bandwidth",
+                why_it_matters="its figure is read at half of the size that the system reports",
+            )
 
 
 def _curve(measurements: Sequence[Measurement], benchmark: str, threads: int) -> list[Measurement]:
@@ -61,26 +114,6 @@ def _point(one: Measurement, number: int | None = None) -> Point:
     return Point(one.case.working_set_bytes, one.work.bytes_touched.total / seconds)
 
 
-def _shared(machine: MachineSpec, count: int) -> tuple[bool, ...]:
-    per_core = max(1, (machine.threads or 1) // (machine.cores or machine.threads or 1))
-    sharing = {c.level: c.shared_by > per_core for c in machine.caches if c.kind != "instruction"}
-    # Where nothing is reported: as everywhere, only the last cache is shared.
-    return tuple(sharing.get(index + 1, index >= count - 2) for index in range(count))
-
-
-def _alike(found: Sequence[Level]) -> Iterator[Finding]:
-    for index in range(len(found) - 1):
-        near, far = found[index].plateau, found[index + 1].plateau
-        if far > levels.DISTINCT * near:
-            names = [levels.name(i, len(found)) for i in (index, index + 1)]
-            yield Finding(
-                severity="note",
-                what=f"{names[0]} and {names[1]} read at the same speed "
-                f"({near / 1e9:.0f} and {far / 1e9:.0f} GB/s on one thread)",
-                why_it_matters="where one ends and the other begins can't be told by bandwidth",
-            )
-
-
 def ceilings(found: Found, measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
     """Yield the found capacities, and read and triad bandwidth of each level and team."""
     yield from _capacities(found)
@@ -93,29 +126,28 @@ def ceilings(found: Found, measurements: Sequence[Measurement]) -> Iterator[Ceil
 
 
 def _capacities(found: Found) -> Iterator[Ceiling]:
-    for index, rounds in enumerate(found.capacities):
-        name = levels.name(index, len(found.levels))
-        yield Ceiling(
-            kind="capacity",
-            name=f"{name.lower()}-capacity",
-            unit="B",
-            typical=found.levels[index].capacity or robust.median(rounds),
-            high=max(rounds),
-            low=min(rounds),
-            interval=robust.median_interval(rounds),
-            spread=robust.spread(rounds),
-            level=name,
-            evidence={"plateau": found.levels[index].plateau},
-        )
+    for rung in found.rungs:
+        if rung.capacity is not None:
+            yield Ceiling(
+                kind="capacity",
+                name=f"{rung.name.lower()}-capacity",
+                unit="B",
+                typical=rung.capacity,
+                high=max(rung.capacities),
+                low=min(rung.capacities),
+                interval=robust.median_interval(rung.capacities),
+                spread=round(robust.spread(rung.capacities), 4),
+                level=rung.name,
+                evidence={"plateau": rung.plateau},
+            )
 
 
 def _bandwidths(found: Found, curve: Sequence[Measurement], threads: int) -> Iterator[Ceiling]:
-    for index, level in enumerate(found.levels[:-1]):
-        scale = 1 if found.shared[index] else threads
-        wanted = levels.representative(level).size * scale
+    for rung in found.rungs:
+        wanted = rung.wanted * (1 if rung.shared else threads)
         one = min(curve, key=lambda m: abs(math.log(m.case.working_set_bytes / wanted)))
         if 1 / _NEAR < one.case.working_set_bytes / wanted < _NEAR:
-            yield _bandwidth(one, levels.name(index, len(found.levels)))
+            yield _bandwidth(one, rung.name)
 
 
 def _bandwidth(one: Measurement, level: str) -> Ceiling:

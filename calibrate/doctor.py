@@ -119,6 +119,7 @@ def _memory(now: Situation) -> Iterator[Finding]:
             severity="warning",
             what=f"only {now.memory_available / _GIB:.2f} GiB of memory may be used",
             why_it_matters="arrays far larger than the last-level cache are needed for DRAM",
+            command="free memory, or raise the container's limit (docker update --memory)",
         )
 
 

@@ -1,19 +1,25 @@
 """Cache levels found in a curve of bandwidth over the working set.
 
-Sizes that the system reports are often wrong in a container or a virtual machine, so only the
-*number* of levels is taken from it; where each ends, and what it yields, is found.
+Sizes that the system reports are often wrong in a container or a virtual machine: where a level
+ends, and what it yields, is found. What is reported only says how many to expect, and their names.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from roofline.physics import robust
 
 _FEWEST_POINTS = 2
 # Neighbouring levels that differ by less than this can't be told apart by bandwidth.
 DISTINCT = 0.95
+# Half of a plateau's points, at least, lie this near to it, in log bandwidth.
+_FLAT = 0.12
+# A cache ends at this multiple of its reported size at most; at less, anywhere: a guest's share.
+_BEYOND = 3.0
+# Levels to expect where the system reports no caches.
+_USUAL_LEVELS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,41 @@ class Level:
     capacity: float | None
 
 
-def find(points: Sequence[Point], count: int) -> list[Level]:
-    """Split a curve into `count` levels, or as many as its points allow.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The levels of a curve, memory last, and the place of each cache among the reported ones."""
+
+    levels: tuple[Level, ...]
+    places: tuple[int, ...]
+
+
+def find(points: Sequence[Point], reported: Sequence[float] = ()) -> Found:
+    """Split a curve into as many levels as differ, and say which of the reported each one is.
+
+    Levels differ when each reads clearly slower than the one before, and is a plateau: a few
+    points on the slope between two levels are none. One that ends far beyond what is reported of
+    it holds another level that reads as fast.
+
+    Args:
+        points: the curve of one thread.
+        reported: capacities in bytes that the system reports, nearest first.
+
+    """
+    for count in range(len(reported) + 1 if reported else _USUAL_LEVELS, 1, -1):
+        levels = split(points, count)
+        if len(levels) == count and all(map(_is_plateau, levels[:-1])) and _descending(levels):
+            capacities = [level.capacity or 0.0 for level in levels[:-1]]
+            places = match(capacities, reported) if reported else tuple(range(count - 1))
+            if places is not None:
+                return Found(tuple(levels), places)
+    return Found(tuple(split(points, 1)), ())
+
+
+def split(points: Sequence[Point], count: int) -> list[Level]:
+    """Split a curve into so many levels, or as many as its points allow.
 
     The split minimises the sum of absolute deviations of log bandwidth from each level's median:
-    absolute, so that the few points on a slope between two plateaus don't make a level.
+    absolute, so that the few points on a slope between two plateaus weigh little.
     """
     ordered = sorted(points, key=lambda point: point.size)
     count = max(1, min(count, len(ordered) // _FEWEST_POINTS))
@@ -56,6 +92,33 @@ def find(points: Sequence[Point], count: int) -> list[Level]:
         Level(tuple(piece), plateau, capacity)
         for piece, plateau, capacity in zip(pieces, plateaus, [*capacities, None], strict=True)
     ]
+
+
+def _is_plateau(level: Level) -> bool:
+    near = [abs(math.log(p.bandwidth / level.plateau)) < _FLAT for p in level.points]
+    return 2 * sum(near) > len(near)
+
+
+def _descending(levels: Sequence[Level]) -> bool:
+    return all(far.plateau <= DISTINCT * near.plateau for near, far in pairwise(levels))
+
+
+def match(found: Sequence[float], reported: Sequence[float]) -> tuple[int, ...] | None:
+    """Return which reported capacity each found one is, in order, by the least total log distance.
+
+    None where some found capacity exceeds every reported one that it could be.
+    """
+
+    def distance(places: tuple[int, ...]) -> float:
+        pairs = zip(found, places, strict=True)
+        return sum(abs(math.log(size / reported[place])) for size, place in pairs)
+
+    fitting = [
+        places
+        for places in combinations(range(len(reported)), len(found))
+        if all(size <= _BEYOND * reported[i] for size, i in zip(found, places, strict=True))
+    ]
+    return min(fitting, key=distance) if fitting else None
 
 
 def _best_cuts(points: Sequence[Point], count: int) -> tuple[int, ...]:
@@ -98,8 +161,3 @@ def representative(level: Level) -> Point:
         return max(level.points, key=lambda point: point.size)
     goal = math.log(level.capacity / 2)
     return min(level.points, key=lambda point: abs(math.log(point.size) - goal))
-
-
-def name(index: int, count: int) -> str:
-    """Return "L1", "L2", … and "DRAM" for the outermost of so many levels."""
-    return "DRAM" if index == count - 1 else f"L{index + 1}"

@@ -18,7 +18,10 @@ _LEAST_ARRAY, _LEAST_QUICK_ARRAY = 64 * _MIB, 32 * _MIB
 _UNKNOWN_CACHE = 32 * _MIB
 # A 1-thread and an all-core team each hold three arrays, and half of what is free stays free.
 _MEMORY_SHARE = 1 / 12
-_TINY = 64 * 1024
+# No array is smaller, and each thread's share is a multiple of the second.
+_LEAST_ANYWHERE, _TINY = 4 * _MIB, 64 * 1024
+# First touch maps pages of its own beside the arrays, on all threads together.
+_TOUCHED_SHARE = 1 / 8
 _CURVE_START = 4 * 1024
 _STREAMS = ("read", "write", "copy", "scale", "add", "triad")
 _STORES = ("ordinary", "non-temporal")
@@ -97,7 +100,7 @@ def _team_cases(
     for case in (*_compute(resources.vectors, threads), *_chains(resources.vectors, threads)):
         yield case, 7
     sizes = _curve_sizes(resources, threads, array, quick=quick)
-    for case in _curves(widest, threads, sizes, with_triad=threads == 1 or not quick):
+    for case in _curves(widest, threads, sizes, quick=quick):
         yield case, 5
     for case in _streams(widest, threads, array):
         yield case, 3
@@ -135,12 +138,13 @@ def _chains(vectors: Sequence[Vector], threads: int) -> Iterator[Case]:
             )
 
 
-def _curves(
-    vector: Vector, threads: int, sizes: Sequence[int], *, with_triad: bool
-) -> Iterator[Case]:
-    for size in sizes:
+def _curves(vector: Vector, threads: int, sizes: Sequence[int], *, quick: bool) -> Iterator[Case]:
+    """Yield the curves; the levels are found in the finest, that of one thread's reads."""
+    coarse = sizes[::2] if quick else sizes
+    for size in sizes if threads == 1 else coarse:
         yield _stream("read-curve", vector, threads, size)
-        if with_triad:
+    if threads == 1 or not quick:
+        for size in coarse:
             yield _stream("triad-curve", vector, threads, size, store="ordinary")
 
 
@@ -155,7 +159,7 @@ def _streams(vector: Vector, threads: int, array: int) -> Iterator[Case]:
 
 def _operating_system(resources: Resources, threads: int, array: int) -> Iterator[tuple[Case, int]]:
     """Yield what the operating system costs: pages, placement, and the instrument itself."""
-    size = 3 * max(array // 4, 1 * _MIB)
+    size = 3 * (array // 4)
     widest = resources.vectors[0]
     compute = next(_compute(resources.vectors[:1], threads))
     loose = {**compute.parameters, "pinned": False}
@@ -164,15 +168,21 @@ def _operating_system(resources: Resources, threads: int, array: int) -> Iterato
         yield _stream("triad", widest, threads, size, store="ordinary", **extra), 3
     kinds = (False, True) if resources.huge_pages else (False,)
     for huge in kinds:
-        touched = threads * (32 if huge else 8) * _MIB
         case = Case(
             benchmark="first-touch",
             parameters={"huge": huge},
             threads=threads,
-            working_set_bytes=touched,
+            working_set_bytes=threads * _touched(resources, threads, huge=huge),
         )
         yield case, 3
     yield Case(benchmark="barrier" if threads > 1 else "timer", threads=threads), 5
+
+
+def _touched(resources: Resources, threads: int, *, huge: bool) -> int:
+    """Return the bytes that each thread touches for the first time, in whole pages."""
+    page, most = (cases.HUGE_PAGE, 32 * _MIB) if huge else (cases.SMALL_PAGE, 8 * _MIB)
+    share = int(resources.memory_available * _TOUCHED_SHARE) // threads
+    return max(1, min(most, share) // page) * page
 
 
 def _with(case: Case, parameters: dict[str, str | int | float | bool | None]) -> Case:
@@ -220,7 +230,7 @@ def _array_bytes(resources: Resources, *, quick: bool) -> tuple[int, tuple[Findi
     allowed = int(resources.memory_available * _MEMORY_SHARE)
     if allowed >= wanted:
         return wanted, ()
-    if allowed < _TINY * resources.threads:
+    if allowed < max(_LEAST_ANYWHERE, _TINY * resources.threads):
         raise RooflineError(
             f"only {capacity(resources.memory_available)} of memory may be used: free some, or "
             "raise the container's limit.",

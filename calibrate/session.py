@@ -181,7 +181,8 @@ def _merged(seen: Sequence[Mapping[str, Any]]) -> Conditions:
     """Return the children's conditions as one: counts added, shares averaged, the rest as first."""
     merged = dict(seen[0])
     for name in ("involuntary_switches", "migrations", "page_faults"):
-        merged[name] = sum(one[name] or 0 for one in seen)
+        counted = [one[name] for one in seen if one[name] is not None]
+        merged[name] = sum(counted) if counted else None
     for name in ("steal_fraction", "huge_page_fraction"):
         known = [one[name] for one in seen if one[name] is not None]
         merged[name] = sum(known) / len(known) if known else None

@@ -48,7 +48,7 @@ def summarise(rounds: Rounds, figure: Callable[[float], float] = float) -> Summa
         high=max(medians),
         low=min(medians),
         interval=robust.median_interval(medians),
-        spread=robust.spread(medians),
+        spread=round(robust.spread(medians), 4),
     )
 
 
@@ -88,4 +88,5 @@ def condensed(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
 
 
 def _medians(rounds: Rounds) -> Rounds:
-    return tuple((robust.median(samples),) for samples in rounds)
+    # Four digits: a hundredth of a percent, where rounds differ by percents.
+    return tuple((float(f"{robust.median(samples):.4g}"),) for samples in rounds)

@@ -12,13 +12,24 @@ from roofline.records import Ceiling, Finding, MachineSpec, Measurement
 
 # FLOP/cycle may lie that far from a whole number of pipes x 2 x lanes.
 BELOW, ABOVE = 0.04, 0.03
+# A multiplication and an addition are two instructions, so that half a pair a cycle is whole, too.
+_STEPS = {"mul+add": 0.5}
 # Two chains that read the same clock agree to this; they do to 0.1 % where nothing is wrong.
 CLOCKS_AGREE = 0.03
+# No core lowers its clock more than this for the lightest of the vector loads.
+CLOCK_RANGE = 1.25
+# Two dtypes or widths of one core agree to this, once each is near a whole number.
+KERNELS_AGREE = 0.1
 LEVEL_SLACK = 1.05
 # Cores that share execution units reach about half each; see also the all-core rule.
 SHARED_CORE = 0.6
 # More multiply-add pipes than any core of the architecture has, by vector width.
 _MOST_PIPES = {"x86_64": 2, "aarch64": 4}
+# More vector loads a cycle than any core has, by register width; the slack is for two windows
+# that ran at different clocks.
+_MOST_LOADS = {"x86_64": {128: 3, 256: 3, 512: 2}, "aarch64": {128: 4}}
+_LOADS_SLACK = 1.25
+_AGAIN = "make calibrate, with nothing else running; if it stays, report it"
 _ITEM_BITS = {"float32": 32, "float64": 64}
 
 
@@ -28,20 +39,23 @@ def judge(
     """Return every objection to a set of ceilings and the measurements behind them."""
     return (
         *_unchecked(measurements),
+        *_unclocked(ceilings),
         *_compute(machine, ceilings),
         *_precisions_agree(ceilings),
+        *_widths_agree(ceilings),
         *_all_cores(ceilings),
+        *_light_clock(ceilings),
+        *_loads_fit(machine, ceilings),
         *_levels_ordered(ceilings),
     )
 
 
-def _invalid(what: str, why: str) -> Finding:
-    return Finding(
-        severity="invalid",
-        what=what,
-        why_it_matters=why,
-        command="make calibrate, with nothing else running; if it stays, report it",
-    )
+def _invalid(what: str, why: str, command: str = _AGAIN) -> Finding:
+    return Finding(severity="invalid", what=what, why_it_matters=why, command=command)
+
+
+def _doubtful(what: str, why: str, command: str) -> Finding:
+    return Finding(severity="warning", what=what, why_it_matters=why, command=command)
 
 
 def _unchecked(measurements: Sequence[Measurement]) -> Iterator[Finding]:
@@ -49,6 +63,16 @@ def _unchecked(measurements: Sequence[Measurement]) -> Iterator[Finding]:
     if wrong:
         what = f"{len(wrong)} cases were timed without a right answer, first {wrong[0]}"
         yield _invalid(what, "a kernel that computes something else is broken, not fast")
+
+
+def _unclocked(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
+    unknown = [c.name for c in ceilings if c.kind == "compute" and measured_pipes(c) is None]
+    if unknown:
+        yield _doubtful(
+            f"the FLOP/cycle of {len(unknown)} compute roofs is unknown, first {unknown[0]}",
+            "without the clock beside a load nothing shows what the core should have done",
+            _AGAIN,
+        )
 
 
 def _compute(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
@@ -72,19 +96,30 @@ def _whole_pipes(machine: MachineSpec, ceiling: Ceiling) -> Iterator[Finding]:
     pipes = measured_pipes(ceiling)
     if pipes is None:
         return
-    whole = max(round(pipes), 1)
+    step = _STEPS.get(ceiling.mix or "", 1.0)
+    whole = max(round(pipes / step), 1) * step
     if not whole * (1 - BELOW) <= pipes <= whole * (1 + ABOVE):
         yield _invalid(
             f"{_title(ceiling)} reads {_number(ceiling, 'flop_per_cycle'):.1f} FLOP/cycle: "
             f"{pipes:.2f} pipes, not a whole number",
             "a core starts whole instructions a cycle: the kernel, its count or the clock is wrong",
         )
-    most, source = _most_pipes(machine, ceiling)
+    else:
+        yield from _possible_pipes(machine, ceiling, whole)
+
+
+def _possible_pipes(machine: MachineSpec, ceiling: Ceiling, whole: float) -> Iterator[Finding]:
+    """Object to more pipes than there can be; doubt fewer than are stated."""
+    stated = theory.pipes(machine, ceiling.bits) if ceiling.bits and ceiling.mix == "fma" else None
+    most = stated[0] if stated else _MOST_PIPES.get(machine.architecture)
+    source = stated[2] if stated else "as many as any core of this architecture"
+    what = f"{_title(ceiling)} reads {whole:g} pipes where the core has {most} ({source})"
     if most is not None and whole > most:
-        yield _invalid(
-            f"{_title(ceiling)} reads {whole} pipes where the core has {most} ({source})",
-            "more work was counted than the core can do",
-        )
+        why = "more work was counted than the core can do, or the core isn't what it says it is"
+        yield _invalid(what, why, f"{_AGAIN}, or state fma_pipes in --spec FILE")
+    elif stated is not None and whole < stated[0]:
+        why = "the kernel is slow by a whole factor, or the core isn't what it says it is"
+        yield _doubtful(what, why, f"{_AGAIN}, or state fma_pipes in --spec FILE")
 
 
 def measured_pipes(ceiling: Ceiling) -> float | None:
@@ -95,27 +130,44 @@ def measured_pipes(ceiling: Ceiling) -> float | None:
     return per_cycle / (2 * ceiling.bits // _ITEM_BITS[ceiling.dtype])
 
 
-def _most_pipes(machine: MachineSpec, ceiling: Ceiling) -> tuple[int | None, str]:
-    stated = theory.pipes(machine, ceiling.bits) if ceiling.bits and ceiling.mix == "fma" else None
-    if stated is not None:
-        return stated[0], stated[2]
-    return _MOST_PIPES.get(machine.architecture), "as many as any core of this architecture"
+def _single_core(ceilings: Sequence[Ceiling]) -> dict[tuple[str | None, int, str], float]:
+    """Return the pipes of one core by mix, width and dtype."""
+    return {
+        (c.mix, c.bits or 0, c.dtype or ""): pipes
+        for c in ceilings
+        if c.kind == "compute" and c.threads == 1 and (pipes := measured_pipes(c)) is not None
+    }
 
 
 def _precisions_agree(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
-    """Single and double precision share their pipes: equal numbers at equal width."""
-    pipes = {
-        (c.mix, c.bits, c.dtype): round(p)
-        for c in ceilings
-        if c.kind == "compute" and c.threads == 1 and (p := measured_pipes(c)) is not None
-    }
+    """Object to unlike numbers of pipes at equal width: both precisions share them."""
+    pipes = _single_core(ceilings)
     for (mix, bits, dtype), single in pipes.items():
         double = pipes.get((mix, bits, "float64"))
-        if dtype == "float32" and double is not None and double != single:
+        if dtype == "float32" and double and abs(single / double - 1) > KERNELS_AGREE:
             yield _invalid(
-                f"{mix} at {bits} bit reads {single} pipes in float32 and {double} in float64",
+                f"{mix} at {bits} bit reads {single:.2g} pipes in float32 and {double:.2g} "
+                "in float64",
                 "both precisions run on the same pipes: one of the counts is wrong",
             )
+
+
+def _widths_agree(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
+    """Object when a wider instruction starts more often than a narrower one, or does less."""
+    pipes = _single_core(ceilings)
+    for mix, dtype in sorted({(str(mix), dtype) for mix, _, dtype in pipes}):
+        rows = sorted((bits, p) for (m, bits, d), p in pipes.items() if (str(m), d) == (mix, dtype))
+        for (narrow, often), (wide, seldom) in pairwise(rows):
+            what = (
+                f"{mix} in {dtype} reads {seldom:.2g} pipes at {wide} bit "
+                f"and {often:.2g} at {narrow} bit"
+            )
+            if seldom > often * (1 + KERNELS_AGREE):
+                why = "a wider instruction can't start more often: one of the two is miscounted"
+                yield _invalid(what, why)
+            elif wide * seldom < narrow * often * (1 - KERNELS_AGREE):
+                why = "a wider instruction can't do less a cycle: the wider kernel is too slow"
+                yield _invalid(what, why)
 
 
 def _all_cores(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
@@ -136,19 +188,43 @@ def _per_core(ceiling: Ceiling, share: float) -> Iterator[Finding]:
             "cores don't speed each other up: the count or the clock is wrong",
         )
     elif share < SHARED_CORE:
-        yield Finding(
-            severity="warning",
-            what=f"{_title(ceiling)}: each core does {share:.2f} x the FLOP/cycle of one alone",
-            why_it_matters="virtual CPUs probably share physical cores: count the roof by cores",
-            command="--threads " + str(max(1, ceiling.threads // 2)),
+        yield _doubtful(
+            f"{_title(ceiling)}: each core does {share:.2f} x the FLOP/cycle of one alone",
+            "virtual CPUs probably share physical cores: count the roof by cores",
+            f"python -m calibrate --threads {max(1, ceiling.threads // 2)}",
         )
     elif share < 1 - BELOW:
-        yield Finding(
-            severity="warning",
-            what=f"{_title(ceiling)}: each core does {share:.2f} x the FLOP/cycle of one alone",
-            why_it_matters="something else used the cores, or they share a resource",
-            command="make calibrate, with nothing else running",
+        yield _doubtful(
+            f"{_title(ceiling)}: each core does {share:.2f} x the FLOP/cycle of one alone",
+            "something else used the cores, or they share a resource",
+            "make calibrate, with nothing else running",
         )
+
+
+def _light_clock(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
+    """Object when the clock read alone isn't near the fastest one read beside a load."""
+    clocks = {c.name: c.high for c in ceilings if c.kind == "clock" and c.threads == 1}
+    light, loaded = clocks.pop("clock-light", None), max(clocks.values(), default=None)
+    if light and loaded and not 1 / CLOCK_RANGE < loaded / light < CLOCK_RANGE:
+        yield _invalid(
+            f"the clock is {light / 1e9:.2f} GHz alone, and at most {loaded / 1e9:.2f} GHz "
+            "under load",
+            "one core's clock differs less than that: one of the two readings is wrong",
+        )
+
+
+def _loads_fit(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
+    """Object to reads of more bytes a cycle than load instructions can bring."""
+    hertz = max((c.high for c in ceilings if c.kind == "clock"), default=None)
+    for ceiling in ceilings:
+        if ceiling.kind == "bandwidth" and ceiling.direction == "read" and hertz and ceiling.bits:
+            most = _MOST_LOADS.get(machine.architecture, {}).get(ceiling.bits)
+            loads = ceiling.typical / ceiling.threads / hertz / (ceiling.bits / 8)
+            if most is not None and loads > _LOADS_SLACK * most:
+                yield _invalid(
+                    f"{_title(ceiling)} needs {loads:.1f} loads of {ceiling.bits} bit a cycle",
+                    f"no core starts more than {most}: more bytes were counted than were read",
+                )
 
 
 def _levels_ordered(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
@@ -158,8 +234,10 @@ def _levels_ordered(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
         ladder = sorted(
             (c for c in reads if c.threads == threads), key=lambda c: _distance(c.level)
         )
-        for near, far in pairwise(ladder):
-            if far.typical > LEVEL_SLACK * near.typical and near.level != far.level:
+        for place, far in enumerate(ladder):
+            nearer = [c for c in ladder[:place] if c.level != far.level]
+            near = min(nearer, key=lambda c: c.typical, default=far)
+            if far.typical > LEVEL_SLACK * near.typical:
                 yield _invalid(
                     f"{far.level} reads faster than {near.level} ({threads} threads): "
                     f"{far.typical / 1e9:.1f} against {near.typical / 1e9:.1f} GB/s",

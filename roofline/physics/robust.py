@@ -60,7 +60,16 @@ def _binomial_tail(count: int, most: int) -> float:
 
 
 def modified_z_scores(values: Sequence[float]) -> list[float]:
-    """Return how many scaled median absolute deviations each value is from the median."""
+    """Return how many scaled median absolute deviations each value is from the median.
+
+    Where over half of the values are equal, every other one is infinitely far away.
+    """
     centre = median(values)
     deviation = _TO_SIGMA * median([abs(value - centre) for value in values])
-    return [(value - centre) / deviation if deviation else 0.0 for value in values]
+    return [_in_units(value - centre, deviation) for value in values]
+
+
+def _in_units(distance: float, unit: float) -> float:
+    if unit:
+        return distance / unit
+    return math.copysign(math.inf, distance) if distance else 0.0

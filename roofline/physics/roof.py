@@ -46,7 +46,7 @@ class Roof:
         """Return the time that compulsory traffic and nominal operations take on this roof."""
         if not self.compute or not self.bandwidth:
             return None
-        return max(work.flops / self.compute, work.bytes_compulsory.total / self.bandwidth)
+        return max(work.flops / self.compute, work.traffic.total / self.bandwidth)
 
 
 def efficiency(roof: Roof, intensity: float) -> float | None:

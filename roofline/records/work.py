@@ -26,23 +26,30 @@ class Work:
 
     Attributes:
         flops: nominal operations, a multiply-add counted as two.
-        flops_executed: operations on valid data only (padding taps left out).
-        bytes_compulsory: what must cross the memory bus at least once.
+        flops_executed: operations on valid data only (padding taps left out); None where
+            these are all.
         bytes_touched: what the kernel's loads and stores name, counted once an address.
+        bytes_compulsory: what must cross the memory bus at least once; None where it is
+            all that is touched.
         parameters: trained numbers (weights and biases) involved.
 
     """
 
     flops: int = 0
-    flops_executed: int = 0
-    bytes_compulsory: Traffic = Traffic()
+    flops_executed: int | None = None
     bytes_touched: Traffic = Traffic()
+    bytes_compulsory: Traffic | None = None
     parameters: int = 0
+
+    @property
+    def traffic(self) -> Traffic:
+        """What must cross the memory bus at least once."""
+        return self.bytes_touched if self.bytes_compulsory is None else self.bytes_compulsory
 
     @property
     def intensity(self) -> float | None:
         """Operational intensity in FLOP/byte, or None when no byte is moved."""
-        moved = self.bytes_compulsory.total
+        moved = self.traffic.total
         return self.flops / moved if moved else None
 
 

@@ -1,0 +1,46 @@
+"""What tests of the measuring half share: this host, its vectors, kernels in a folder of their own.
+
+The kernels are compiled once for the whole run, and never into the user's own cache.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from roofline.host.machine import read_machine, usable_cpus
+from roofline.physics.isa import Vector, vectors
+from roofline.records import MachineSpec
+
+
+@pytest.fixture(scope="session")
+def host() -> MachineSpec:
+    """Return the machine that runs the tests."""
+    return read_machine()
+
+
+@pytest.fixture(scope="session")
+def widest(host: MachineSpec) -> Vector:
+    """Return its widest vector."""
+    return vectors(host)[0]
+
+
+@pytest.fixture(scope="session")
+def cpu() -> int:
+    """Return a CPU to measure on."""
+    return usable_cpus(Path("/"), os.sched_getaffinity(0))[0]
+
+
+@pytest.fixture(scope="session")
+def two_cpus() -> tuple[int, int]:
+    """Return two CPUs, wherever there are two."""
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        pytest.skip("this process may use one CPU only")
+    return allowed[0], allowed[1]
+
+
+@pytest.fixture(scope="session")
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an XDG_CACHE_HOME that all tests share: each kernel is compiled once."""
+    return tmp_path_factory.mktemp("cache")
