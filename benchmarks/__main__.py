@@ -11,28 +11,38 @@ import queue
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from roofline.errors import CANNOT_MEASURE, RooflineError
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Serve requests until the input ends."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--cpus", required=True, help="logical CPUs of the team, like 0,1")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(sys.stdin, requests), daemon=True).start()
-    answers = _private_output()
-    service = Service([int(cpu) for cpu in options.cpus.split(",")])
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
+    try:
+        _serve([int(cpu) for cpu in options.cpus.split(",")], requests, _private_output())
+    except BaseException:
+        traceback.print_exc()
+        # Not by raising: the interpreter would wait for the thread that reads the input.
+        os._exit(1)
+
+
+def _serve(cpus: Sequence[int], requests: "queue.SimpleQueue[bytes]", answers: IO[str]) -> NoReturn:
+    service = Service(cpus)
     while True:
         answers.write(service.answer(requests.get()) + "\n")
         answers.flush()
 
 
-def _listen(stream: IO[str], requests: "queue.SimpleQueue[str]") -> None:
+def _listen(stream: IO[bytes], requests: "queue.SimpleQueue[bytes]") -> None:
+    # Bytes, decoded later: a stray one must not end the thread that watches for the end.
     for line in stream:
         requests.put(line)
     # Not sys.exit: the team may be inside compiled code that heeds no exception.
@@ -59,9 +69,10 @@ class Service:
         self._open: Callable[[], Any] = lambda: KernelCache(cache_folder())
         self._rig: Any = None
         self._ticks = conditions.ticks()
+        self._load = os.getloadavg()[0]
         self._disturbance = Disturbance()
 
-    def answer(self, line: str) -> str:
+    def answer(self, line: str | bytes) -> str:
         """Return the answer to one request; never raises."""
         from benchmarks import wire
 
@@ -86,6 +97,9 @@ class Service:
             return wire.refusal(number, f"the child can't read the request: {error}.", 2)
         except MemoryError:
             return wire.refusal(number, "there is too little memory for a case.", CANNOT_MEASURE)
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            return wire.refusal(number, f"the child failed ({what}).", CANNOT_MEASURE)
 
     def _use_rig(self) -> Any:
         if self._rig is None:
@@ -150,6 +164,7 @@ class Service:
         seen = observe(
             cpus=self._cpus,
             before=self._ticks,
+            load=self._load,
             disturbance=self._disturbance,
             huge_page_fraction=self._use_rig().huge_page_fraction(),
         )
@@ -157,4 +172,4 @@ class Service:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

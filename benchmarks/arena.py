@@ -27,6 +27,10 @@ class Place:
         """Bytes of both."""
         return self.inputs.size + self.output.size
 
+    def holds(self, input_bytes: int, output_bytes: int) -> bool:
+        """Whether arrays of so many bytes fit."""
+        return input_bytes + 4 * STAGGER <= self.inputs.size and output_bytes <= self.output.size
+
     def input_address(self, index: int, size: int) -> int:
         """Return where the index-th input array of that size begins."""
         return self.inputs.address + index * size + (index + 1) * STAGGER

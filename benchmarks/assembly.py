@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 HOST_IS_X86 = platform.machine() in ("x86_64", "AMD64", "i686")
 _LABEL = re.compile(r"^([.\w$]+):")
-_JUMP = re.compile(r"^(?:j\w+|b\.?\w*|cbn?z|tbn?z)\b.*?([.\w$]+)$")
+_JUMP = re.compile(r"^(?:j\w+|b(?:\.\w+)?|cbn?z|tbn?z) .*?([.\w$]+)$")
 _STACK = re.compile(r"\(%[re]sp|\[sp\b")
 _SYMBOL = re.compile(r"(?:cfunc\.)?_ZN[\w.$]+|\.L\w+")
 _COMMENT = re.compile(r"\s*(?:##?\s|//|@ ).*$")
@@ -102,7 +102,8 @@ def check(listing: str, expected: tuple[Expectation, ...]) -> Verdict:
     if not loops:
         return Verdict(digest=code, hot_instructions=0, problem="it has no loop")
     hot = max(loops, key=lambda body: matching(body, expected[0]))
-    return Verdict(digest=code, hot_instructions=len(hot), problem=_problem(hot, expected))
+    count = sum(1 for line in hot if not _LABEL.match(line))
+    return Verdict(digest=code, hot_instructions=count, problem=_problem(hot, expected))
 
 
 def _problem(hot: list[str], expected: tuple[Expectation, ...]) -> str | None:

@@ -34,7 +34,10 @@ class Buffer:
         self.size = size
         # Python maps shared memory unless told otherwise, and huge pages don't back that.
         private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-        self._map = mmap.mmap(-1, max(size, PAGE) + HUGE_PAGE, flags=private)
+        try:
+            self._map = mmap.mmap(-1, max(size, PAGE) + HUGE_PAGE, flags=private)
+        except OSError as error:
+            raise MemoryError(error.strerror) from error
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
         self._skip = -start % HUGE_PAGE
         self.address = start + self._skip

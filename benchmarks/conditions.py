@@ -56,15 +56,26 @@ def observe(
     *,
     cpus: Sequence[int],
     before: Ticks | None,
+    load: float,
     disturbance: Disturbance,
     huge_page_fraction: float | None,
     root: Path = Path("/"),
 ) -> Conditions:
-    """Return the conditions of everything timed since `before`."""
+    """Return the conditions of everything timed since `before`.
+
+    Args:
+        cpus: the team's.
+        before: the machine's CPU time then.
+        load: the load average then; now it would hold our own.
+        disturbance: what was counted on the team's threads.
+        huge_page_fraction: share of the timed memory that huge pages back.
+        root: where /sys and /proc hang.
+
+    """
     frequency = _read(root / f"sys/devices/system/cpu/cpu{cpus[0]}/cpufreq/scaling_cur_freq")
     return Conditions(
         affinity=tuple(cpus),
-        load=os.getloadavg()[0],
+        load=load,
         steal_fraction=steal_fraction(before, ticks(root)),
         involuntary_switches=disturbance.involuntary_switches,
         migrations=disturbance.migrations,

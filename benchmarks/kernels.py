@@ -82,10 +82,10 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
             is loaded as code.
 
     """
-    base = environ.get("XDG_CACHE_HOME") or str(
-        Path(environ.get("HOME", "~")).expanduser() / ".cache"
-    )
-    folder = Path(base) / "calibrated-roofline" / "kernels"
+    base = Path(environ.get("XDG_CACHE_HOME", ""))
+    # A relative path is none, by the XDG standard; it would lie in the checkout.
+    home = base if base.is_absolute() else Path(environ.get("HOME", "~")).expanduser() / ".cache"
+    folder = home / "calibrated-roofline" / "kernels"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = folder.stat()

@@ -64,6 +64,7 @@ class Rig:
         self.team = Team(cpus, kernels)
         self._places: dict[int, Place] = {}
         self._huge: bool | None = True
+        self._huge_share: float | None = None
         self._cases: tuple[Case, ...] = ()
         self._repeats: dict[str, int] = {}
         self.clock_cost = float(np.median(self._timer(64)))
@@ -97,8 +98,8 @@ class Rig:
         return self._steady(case, samples)
 
     def huge_page_fraction(self) -> float | None:
-        """Return the share of the mapped memory that huge pages back."""
-        return huge_page_fraction(sum(place.resident for place in self._places.values()))
+        """Return the share that huge pages backed of the memory last mapped with their advice."""
+        return self._huge_share
 
     def _steady(self, case: Case, samples: int) -> Sampled:
         tasks = self._tasks(case, self._memory(case))
@@ -175,16 +176,20 @@ class Rig:
         huge = case.parameters.get("huge") is not False
         if huge != self._huge:
             self._places, self._huge = {}, huge
-        missing = [i for i in range(case.threads) if i not in self._places]
-        sizes = {i: _room(self._cases, i, huge=huge) for i in missing}
 
         def settle(index: int) -> Place:
-            if index in self._places:
-                return self._places[index]
-            return map_place(*sizes[index], huge=huge)
+            place = self._places.get(index)
+            # A case that wasn't prepared may need more than what is mapped.
+            if place is not None and place.holds(*_room((case,), index, huge=huge)):
+                return place
+            return map_place(*_room((case, *self._cases), index, huge=huge), huge=huge)
 
-        places = self.team.each(case.threads, settle)
+        places = list(self.team.each(case.threads, settle))
+        fresh = any(self._places.get(index) is not place for index, place in enumerate(places))
         self._places.update(enumerate(places))
+        if huge and fresh:
+            resident = sum(place.resident for place in self._places.values())
+            self._huge_share = huge_page_fraction(resident)
         return places
 
     def _unprefaulted(self, case: Case, samples: int) -> Sampled:

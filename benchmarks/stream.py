@@ -188,7 +188,7 @@ class StreamTask:
     def _expected(self, b: NDArray[Any], c: NDArray[Any], piece: slice) -> NDArray[Any]:
         match cases.operation(self.case):
             case "write":
-                return np.full(b[piece].shape, SCALAR)
+                return np.full(piece.stop - piece.start, SCALAR)
             case "copy":
                 return b[piece]
             case "scale":

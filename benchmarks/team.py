@@ -1,5 +1,6 @@
 """A team of threads, each pinned to its core, that runs compiled programs in step."""
 
+import contextlib
 import ctypes
 import os
 import queue
@@ -117,7 +118,14 @@ class Team:
         self._shared = np.zeros(32, np.int64)
 
     def each(self, threads: int, work: Callable[[int], Any], *, pinned: bool = True) -> list[Any]:
-        """Run ``work(index)`` on the first `threads` members at once and return the results."""
+        """Run ``work(index)`` on the first `threads` members at once and return the results.
+
+        Raises:
+            RooflineError: the team is smaller, or a thread can't be pinned.
+
+        """
+        if not 1 <= threads <= len(self._members):
+            raise RooflineError(f"a team of {len(self._members)} can't run {threads} threads.")
 
         def placed(index: int) -> Callable[[], Any]:
             def run() -> Any:
@@ -131,7 +139,9 @@ class Team:
 
     def _place(self, index: int, *, pinned: bool) -> None:
         wanted = {self.cpus[index]} if pinned else self._allowed
-        os.sched_setaffinity(0, wanted)
+        # The system refuses a CPU that is offline or outside the container's set.
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, wanted)
         if os.sched_getaffinity(0) != wanted:
             raise RooflineError(
                 f"the system would not pin a thread to CPU {self.cpus[index]}: "

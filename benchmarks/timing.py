@@ -1,4 +1,4 @@
-"""Samples and what makes them trustworthy: how often to repeat, what the instrument itself costs.
+"""Samples and what makes them trustworthy: how often to repeat, and when a team's time begins.
 
 Time is a parameter: whatever runs something so many times and returns seconds will do, so that
 this is tested without a clock.
@@ -8,12 +8,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from roofline.errors import CANNOT_MEASURE, RooflineError
+
 # A sample is this long at least, and this many times the cost of reading the clock.
 SHORTEST_SAMPLE = 1e-3
 CLOCK_READS = 1000
-# Trial runs grow until they are long enough to extrapolate from.
-_TRIAL_SHARE = 0.2
+# Trials grow until one is a sample: by this factor at most, and aiming a tenth above the goal.
 _GROWTH = 8
+_MARGIN = 1.1
 _MOST_REPEATS = 1 << 40
 
 
@@ -27,17 +29,21 @@ def repeats_for(
         clock_cost: seconds that one reading of the clock takes.
         shortest: seconds that a sample must last at least.
 
+    Raises:
+        RooflineError: the clock stands still.
+
     """
     goal = max(shortest, CLOCK_READS * clock_cost)
     repeats = 1
-    seconds = run(repeats)
-    while seconds < _TRIAL_SHARE * goal and repeats < _MOST_REPEATS:
-        # A clock too coarse to see one repetition reads zero: grow without dividing by it.
-        growth = min(_TRIAL_SHARE * goal / seconds, _GROWTH) if seconds > 0 else _GROWTH
+    while repeats < _MOST_REPEATS:
+        # The faster of two: a stolen time slice would pass one repetition off as a sample.
+        seconds = min(run(repeats), run(repeats))
+        if seconds >= goal:
+            return repeats
+        # A clock too coarse to see a trial reads zero: grow without dividing by it.
+        growth = min(_MARGIN * goal / seconds, _GROWTH) if seconds > 0 else _GROWTH
         repeats = max(repeats + 1, math.ceil(repeats * growth))
-        seconds = run(repeats)
-    # A tenth more: the trial may have been slow by chance.
-    return max(1, math.ceil(1.1 * repeats * goal / seconds)) if seconds < goal else repeats
+    raise RooflineError("the system's clock stands still: no time can be taken.", CANNOT_MEASURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +67,3 @@ def team_elapsed(windows: Sequence[Window], index: int) -> float:
     first = min(window.stamps[index] for window in windows)
     last = max(window.stamps[index + 1] for window in windows)
     return last - first
-
-
-def clock_cost(now: Callable[[], float], readings: int = 200) -> float:
-    """Return the median cost of reading a clock, in seconds.
-
-    The clock may tick more coarsely than it can be read: the cost is of many readings together.
-    """
-    costs = []
-    for _ in range(9):
-        start = now()
-        for _ in range(readings):
-            end = now()
-        costs.append((end - start) / readings)
-    return sorted(costs)[len(costs) // 2]

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from roofline.errors import RooflineError
+from roofline.commandline import exit_status
 
-INTERRUPTED = 130
 DESCRIPTION = """Measure what this machine really reaches: peak FLOP/s and bandwidth by vector
 width, cache level and team size, with pinned threads and pre-faulted pages; check it against
 physics; print it, and keep it as a record."""
@@ -19,17 +18,14 @@ EPILOG = """Exit: 0 fine; 1 physics forbids the result (kept, marked invalid); 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = parser().parse_args(arguments)
-    try:
-        # Here, not at the top: --help must not wait for what measuring needs.
-        from calibrate.command import run
+    return exit_status(lambda: _run(options))
 
-        return run(options)
-    except RooflineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted: nothing was recorded.", file=sys.stderr)
-        return INTERRUPTED
+
+def _run(options: argparse.Namespace) -> int:
+    # Here, not at the top: --help must not wait for what measuring needs.
+    from calibrate.command import run
+
+    return run(options)
 
 
 def parser() -> argparse.ArgumentParser:

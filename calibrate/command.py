@@ -148,8 +148,9 @@ def _say_where(
     options: argparse.Namespace, store: Store, path: Path, calibration: Calibration
 ) -> None:
     took = f"{duration(calibration.seconds_taken)} measuring"
-    compiled = f"{duration(calibration.compile_seconds)} compiling kernels"
-    print(f"{took}, {compiled}", file=sys.stderr)
+    compiled = calibration.compile_seconds
+    kernels = f"{duration(compiled)} compiling kernels" if compiled else "kernels from the cache"
+    print(f"{took}, {kernels}", file=sys.stderr)
     print(f"record: {path}", file=sys.stderr)
     for figure in (*(options.figure or ()), *(options.curve or ())):
         print(f"figure: {figure}", file=sys.stderr)

@@ -11,8 +11,8 @@ from calibrate.summary import ceiling, summarise
 from roofline.physics import robust
 from roofline.records import Ceiling, Finding, MachineSpec, Measurement
 
-# At a representative point further than this factor from the wanted size, there is no figure.
-_NEAR = 2.5
+# Teams' working sets are rounded otherwise: up to this factor a size is the wanted one.
+_ABOUT = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +143,15 @@ def _capacities(found: Found) -> Iterator[Ceiling]:
 
 
 def _bandwidths(found: Found, curve: Sequence[Measurement], threads: int) -> Iterator[Ceiling]:
+    """Read each level off at the largest working set that it holds and the one before doesn't."""
+    outgrown = 0.0
     for rung in found.rungs:
-        wanted = rung.wanted * (1 if rung.shared else threads)
-        one = min(curve, key=lambda m: abs(math.log(m.case.working_set_bytes / wanted)))
-        if 1 / _NEAR < one.case.working_set_bytes / wanted < _NEAR:
-            yield _bandwidth(one, rung.name)
+        team = 1 if rung.shared else threads
+        most = _ABOUT * rung.wanted * team
+        inside = [m for m in curve if outgrown < m.case.working_set_bytes <= most]
+        if inside:
+            yield _bandwidth(inside[-1], rung.name)
+        outgrown = (rung.capacity or 2 * rung.wanted) * team
 
 
 def _bandwidth(one: Measurement, level: str) -> Ceiling:

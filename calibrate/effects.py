@@ -78,7 +78,7 @@ def _effect(name: str, variant: Measurement, base: Measurement) -> Ceiling:
         high=max(ratios),
         low=min(ratios),
         interval=robust.median_interval(ratios),
-        spread=robust.spread(ratios),
+        spread=round(robust.spread(ratios), 4),
         threads=variant.case.threads,
         evidence={"rounds": len(ratios)},
     )

@@ -66,6 +66,7 @@ def _compute(machine: MachineSpec, one: Measurement, chains: Chains) -> Ceiling:
         cores=case.threads,
         light_hertz=light,
         load_hertz=float(hertz) if isinstance(hertz, float) else None,
+        mix=case.benchmark,
         measured_pipes=max(1, round(pipes)) if isinstance(pipes, float) else None,
     )
     return ceiling(

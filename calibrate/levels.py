@@ -16,6 +16,13 @@ _FEWEST_POINTS = 2
 DISTINCT = 0.95
 # Half of a plateau's points, at least, lie this near to it, in log bandwidth.
 _FLAT = 0.12
+# A working set up to this share of the found capacity lies in the level alone.
+_INSIDE = 0.75
+# A cache ends where a curve has fallen by this share of the way down, in log bandwidth: it falls
+# until the cache holds nothing of what is walked through, long after it ceased to hold all.
+_FALLEN = 0.25
+# Caches nearer to each other than this factor are one, and a stretch of the slope behind it.
+_APART = 2.0
 # A cache ends at this multiple of its reported size at most; at less, anywhere: a guest's share.
 _BEYOND = 3.0
 # Levels to expect where the system reports no caches.
@@ -66,7 +73,7 @@ def find(points: Sequence[Point], reported: Sequence[float] = ()) -> Found:
     """
     for count in range(len(reported) + 1 if reported else _USUAL_LEVELS, 1, -1):
         levels = split(points, count)
-        if len(levels) == count and all(map(_is_plateau, levels[:-1])) and _descending(levels):
+        if len(levels) == count and all(map(_is_plateau, levels[:-1])) and _differ(levels):
             capacities = [level.capacity or 0.0 for level in levels[:-1]]
             places = match(capacities, reported) if reported else tuple(range(count - 1))
             if places is not None:
@@ -81,12 +88,14 @@ def split(points: Sequence[Point], count: int) -> list[Level]:
     absolute, so that the few points on a slope between two plateaus weigh little.
     """
     ordered = sorted(points, key=lambda point: point.size)
+    smooth = _smoothed(ordered)
     count = max(1, min(count, len(ordered) // _FEWEST_POINTS))
-    pieces = [ordered[start:end] for start, end in pairwise(_best_cuts(ordered, count))]
+    cuts = _best_cuts(smooth, count) if count > 1 else (0, len(ordered))
+    pieces = [ordered[start:end] for start, end in pairwise(cuts)]
     plateaus = [robust.median([point.bandwidth for point in piece]) for piece in pieces]
     capacities: list[float | None] = [
-        _crossing(ordered, math.sqrt(near * far), pieces[index][0].size)
-        for index, (near, far) in enumerate(pairwise(plateaus))
+        _crossing(smooth, near ** (1 - _FALLEN) * far**_FALLEN, cut)
+        for cut, (near, far) in zip(cuts[1:-1], pairwise(plateaus), strict=True)
     ]
     return [
         Level(tuple(piece), plateau, capacity)
@@ -94,13 +103,25 @@ def split(points: Sequence[Point], count: int) -> list[Level]:
     ]
 
 
+def _smoothed(points: Sequence[Point]) -> list[Point]:
+    """Return the curve without lone outliers: a median of three leaves every slope as it is."""
+    inner = [
+        Point(middle.size, robust.median([near.bandwidth, middle.bandwidth, far.bandwidth]))
+        for near, middle, far in zip(points, points[1:], points[2:], strict=False)
+    ]
+    return [*points[:1], *inner, *points[1:][-1:]]
+
+
 def _is_plateau(level: Level) -> bool:
     near = [abs(math.log(p.bandwidth / level.plateau)) < _FLAT for p in level.points]
     return 2 * sum(near) > len(near)
 
 
-def _descending(levels: Sequence[Level]) -> bool:
-    return all(far.plateau <= DISTINCT * near.plateau for near, far in pairwise(levels))
+def _differ(levels: Sequence[Level]) -> bool:
+    """Whether each level is slower than the one before, and each cache larger."""
+    sizes = [level.capacity for level in levels if level.capacity is not None]
+    slower = all(far.plateau <= DISTINCT * near.plateau for near, far in pairwise(levels))
+    return slower and all(far >= _APART * near for near, far in pairwise(sizes))
 
 
 def match(found: Sequence[float], reported: Sequence[float]) -> tuple[int, ...] | None:
@@ -143,21 +164,29 @@ def _deviation(logs: Sequence[float]) -> float:
     return sum(abs(value - centre) for value in logs)
 
 
-def _crossing(points: Sequence[Point], bandwidth: float, start: float) -> float:
-    """Return the first size from `start` on where the curve falls through a bandwidth."""
-    for near, far in pairwise(points):
-        if far.size > start and near.bandwidth >= bandwidth > far.bandwidth:
-            share = math.log(near.bandwidth / bandwidth) / math.log(near.bandwidth / far.bandwidth)
-            return near.size * math.exp(share * math.log(far.size / near.size))
-    return points[-1].size
+def _crossing(points: Sequence[Point], bandwidth: float, cut: int) -> float:
+    """Return the size, nearest to a cut, at which the curve falls through a bandwidth."""
+    falls = [
+        index
+        for index, (near, far) in enumerate(pairwise(points))
+        if near.bandwidth >= bandwidth > far.bandwidth
+    ]
+    if not falls:
+        return points[cut].size
+    index = min(falls, key=lambda index: abs(index + 1 - cut))
+    near, far = points[index], points[index + 1]
+    share = math.log(near.bandwidth / bandwidth) / math.log(near.bandwidth / far.bandwidth)
+    return near.size * math.exp(share * math.log(far.size / near.size))
 
 
 def representative(level: Level) -> Point:
     """Return the point that stands for a level: nearest to half of its capacity.
 
-    Near the capacity a level shares its traffic with the next; memory is read at the largest.
+    Near the capacity a level shares its traffic with the next, and the found capacity is a little
+    beyond the true one; memory is read at the largest.
     """
     if level.capacity is None:
         return max(level.points, key=lambda point: point.size)
     goal = math.log(level.capacity / 2)
-    return min(level.points, key=lambda point: abs(math.log(point.size) - goal))
+    inside = [point for point in level.points if point.size <= _INSIDE * level.capacity]
+    return min(inside or level.points[:1], key=lambda point: abs(math.log(point.size) - goal))

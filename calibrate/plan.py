@@ -66,12 +66,12 @@ class Plan:
     def in_round(self, number: int) -> tuple[Step, ...]:
         """Return the steps in the order of one round.
 
-        The order turns with the round, so that no case always follows the same moment; steps
-        that share pages of the same kind stay together, since mapping them takes time.
+        The order turns with the round, by equal parts, so that no case always comes at the same
+        moment; steps that share pages of the same kind stay together, since mapping takes time.
         """
         small = [s for s in self.steps if s.case.parameters.get("huge") is not False]
         plain = [s for s in self.steps if s.case.parameters.get("huge") is False]
-        turn = number * 7 % max(1, len(small))
+        turn = number * len(small) // max(1, sum(self.rounds))
         return (*small[turn:], *small[:turn], *plain)
 
 

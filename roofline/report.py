@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roofline.commandline import exit_status
 from roofline.errors import RooflineError
 
 if TYPE_CHECKING:
@@ -22,17 +23,7 @@ EPILOG = "Exit: 0 fine, 1 physics forbids this calibration, 2 bad input."
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        return run(options)
-    except RooflineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; Python's own last flush must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return exit_status(lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:

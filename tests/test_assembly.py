@@ -1,7 +1,6 @@
 """A listing is judged by its hot loop: the right instructions, enough of them, and no spills."""
 
 import re
-from collections.abc import Sequence
 
 import pytest
 
@@ -174,6 +173,7 @@ def test_a_jump_forward_is_no_loop() -> None:
 def test_a_call_is_no_loop() -> None:
     assert innermost_loops(instructions("f:\n\tcallq\tf\n\tretq\n")) == []
     assert innermost_loops(instructions("f:\n\tbl\tf\n\tret\n")) == []
+    assert innermost_loops(instructions("f:\n\tb\tf\n\tret\n")) != []
 
 
 NESTED = """\

@@ -74,14 +74,12 @@ def test_a_curve_does_what_its_operation_does() -> None:
     ("dtype", "bits", "lanes"),
     [("float64", 512, 8), ("float32", 512, 16), ("float64", 128, 2), ("float32", 256, 8)],
 )
-@pytest.mark.parametrize("name", ["fma", "mul+add"])
-def test_a_multiply_add_is_two_operations_a_lane(
-    name: str, dtype: str, bits: int, lanes: int
+@pytest.mark.parametrize(("name", "each"), [("fma", 2), ("mul+add", 1)])
+def test_a_fused_multiply_add_is_two_operations_a_lane_and_its_halves_one_each(
+    name: str, each: int, dtype: str, bits: int, lanes: int
 ) -> None:
-    case = Case(
-        benchmark=name, parameters={"accumulators": 12}, dtype=dtype, bits=bits, threads=2
-    )
-    per_thread = 2 * lanes * 12 * cases.FMA_UNROLL * cases.FMA_TURNS
+    case = Case(benchmark=name, parameters={"accumulators": 12}, dtype=dtype, bits=bits, threads=2)
+    per_thread = each * lanes * 12 * cases.FMA_UNROLL * cases.FMA_TURNS
     assert cases.lanes(case) == lanes
     assert cases.work(case).flops == 2 * per_thread
 

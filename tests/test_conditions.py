@@ -102,12 +102,14 @@ def test_conditions_hold_what_was_seen_since_the_beginning(tmp_path: Path) -> No
     seen = observe(
         cpus=[3, 5],
         before=before,
+        load=0.25,
         disturbance=Disturbance(involuntary_switches=4, page_faults=7, migrations=1),
         huge_page_fraction=0.75,
         root=tmp_path,
     )
     assert seen.steal_fraction == 0.2
     assert seen.affinity == (3, 5)
+    assert seen.load == 0.25
     assert seen.hertz == 2.6e9
     assert seen.huge_pages == "always"
     assert (seen.involuntary_switches, seen.page_faults, seen.migrations) == (4, 7, 1)
@@ -117,6 +119,7 @@ def test_a_bare_container_has_conditions_too(tmp_path: Path) -> None:
     seen = observe(
         cpus=[0],
         before=None,
+        load=0.0,
         disturbance=Disturbance(),
         huge_page_fraction=None,
         root=tmp_path,

@@ -9,7 +9,6 @@ from benchmarks.timing import (
     CLOCK_READS,
     SHORTEST_SAMPLE,
     Window,
-    clock_cost,
     repeats_for,
     team_elapsed,
 )
@@ -26,6 +25,7 @@ class Subject:
         self.runs: list[int] = []
 
     def __call__(self, repeats: int) -> float:
+        """Take the time of so many repetitions."""
         self.runs.append(repeats)
         return self.cost(repeats)
 
@@ -93,22 +93,6 @@ def ticking(*steps: float) -> Iterator[float]:
         for step in steps:
             yield now
             now += step
-
-
-def test_the_cost_of_a_clock_is_the_time_between_its_readings() -> None:
-    readings = ticking(30e-9)
-    assert clock_cost(lambda: next(readings)) == pytest.approx(30e-9)
-
-
-def test_the_cost_of_a_coarse_clock_is_its_average() -> None:
-    # It stands still for 99 readings and then ticks by a microsecond.
-    readings = ticking(*[0.0] * 99, 1e-6)
-    assert clock_cost(lambda: next(readings), readings=1000) == pytest.approx(1e-8, rel=0.02)
-
-
-def test_one_interruption_does_not_change_the_cost_of_a_clock() -> None:
-    readings = ticking(*[20e-9] * 300, 0.05, *[20e-9] * 10_000)
-    assert clock_cost(lambda: next(readings)) == pytest.approx(20e-9)
 
 
 def test_a_team_takes_from_its_first_start_to_its_last_end() -> None:

@@ -20,7 +20,8 @@ from roofline.host.checkout import checkout
 # One thread for every library: only our own team may run while a sample is taken.
 _SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Settings of a user's shell that would change what is compiled, or where it is kept.
-_UNWANTED = ("NUMBA_", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME")
+# With PYTHONSAFEPATH the checkout's packages would not be found.
+_UNWANTED = ("NUMBA_", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONSAFEPATH")
 _PATIENCE_AT_END = 1.0
 
 

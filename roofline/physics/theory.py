@@ -63,6 +63,7 @@ def compute(
     light_hertz: float | None,
     load_hertz: float | None,
     measured_pipes: int | None,
+    mix: str = "fma",
 ) -> Theoretical | None:
     """Return the FMA peak in FLOP/s: pipes x 2 x lanes x clock x cores.
 
@@ -74,24 +75,26 @@ def compute(
         light_hertz: the highest clock seen under light load; paper's clock if none is stated.
         load_hertz: the clock under this very load, for `at_clock`.
         measured_pipes: whole number of pipes that FLOP/cycle showed.
+        mix: "fma", or "mul+add": pairs of those a cycle are stated nowhere, only measured.
 
     Returns:
         None if the pipes or every paper clock are unknown.
 
     """
-    width = _agreed_pipes(machine, bits, measured_pipes)
+    fused = mix == "fma"
+    width = _agreed_pipes(machine, bits, measured_pipes) if fused else _counted(measured_pipes)
     clock = _paper_clock(machine, light_hertz)
     if width is None or clock is None:
         return None
     count, pipes_basis, pipes_source = width
     hertz, clock_basis, clock_source = clock
     per_cycle = count * 2 * lanes(dtype, bits) * cores
-    words = f"{count} FMA x 2 x {lanes(dtype, bits)} lanes x {rate(hertz, 'Hz')} ({clock_source})"
+    product = f"{count} {mix.upper()} x 2 x {lanes(dtype, bits)} lanes x {rate(hertz, 'Hz')}"
     return Theoretical(
         paper=per_cycle * hertz,
         at_clock=per_cycle * load_hertz if load_hertz is not None else None,
         basis=min(pipes_basis, clock_basis, key=_STRENGTH.index),
-        source=f"{words} x {_cores(cores)}; pipes: {pipes_source}",
+        source=f"{product} ({clock_source}) x {_cores(cores)}; pipes: {pipes_source}",
     )
 
 
@@ -145,12 +148,16 @@ def _agreed_pipes(
     if measured is None:
         return stated
     if stated is None:
-        return measured, "derived", "counted from FLOP/cycle"
+        return _counted(measured)
     # A processor that does more than its datasheet allows isn't the one it calls itself.
     if stated[1] == "datasheet" and measured > stated[0]:
         doubt = f"counted from FLOP/cycle, where {stated[2]} allows {stated[0]}"
         return measured, "derived", f"{doubt}: the system may not name its true processor"
     return stated
+
+
+def _counted(measured: int | None) -> tuple[int, Basis, str] | None:
+    return None if measured is None else (measured, "derived", "counted from FLOP/cycle")
 
 
 def _paper_clock(machine: MachineSpec, light: float | None) -> tuple[float, Basis, str] | None:

@@ -1,5 +1,6 @@
 """The look that all figures share, and how they are written: the same bytes every time."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,7 @@ def check(paths: Sequence[Path]) -> None:
     """Refuse paths that no figure can be written to, before anything is drawn.
 
     Raises:
-        RooflineError: a suffix is neither .svg nor .png.
+        RooflineError: a suffix is neither .svg nor .png, or no file can be made there.
 
     """
     for path in paths:
@@ -75,6 +76,9 @@ def check(paths: Sequence[Path]) -> None:
             raise RooflineError(
                 f"cannot draw {path.name!r}: name a file that ends in .svg or .png."
             )
+        nearest = next(place for place in path.absolute().parents if place.exists())
+        if path.is_dir() or not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            raise RooflineError(f"cannot write the figure {path}: name a file that you may write.")
 
 
 def write(figure: Figure, paths: Sequence[Path]) -> None:
