@@ -62,7 +62,7 @@ def digest(listing: str) -> str:
     body = [line for line in instructions(listing) if not _LABEL.match(line)]
     # Symbols hold the kernel's file name, which changes with every edit of its generator.
     text = "\n".join(_SYMBOL.sub("SYMBOL", line) for line in body)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def innermost_loops(lines: list[str]) -> list[list[str]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from roofline.physics import robust
-from roofline.records import Ceiling, Kind, Measurement, Rounds, Unit
+from roofline.records import Ceiling, Kind, Measurement, Rounds, Scalar, Unit
 
 # Rounds that differ more than this (1.4826 x MAD / median) make a figure noisy.
 NOISY: Mapping[Kind, float] = {
@@ -55,18 +55,28 @@ def summarise(rounds: Rounds, figure: Callable[[float], float] = float) -> Summa
 def ceiling(kind: Kind, name: str, unit: Unit, summary: Summary, **details: Any) -> Ceiling:
     """Return a ceiling with a summary's figures; the noise verdict joins its evidence."""
     evidence = {"verdict": summary.verdict(kind), **details.pop("evidence", {})}
+    low, high = summary.interval or (0.0, 0.0)
     return Ceiling(
         kind=kind,
         name=name,
         unit=unit,
-        typical=summary.typical,
-        high=summary.high,
-        low=summary.low,
-        interval=summary.interval,
+        typical=short(summary.typical),
+        high=short(summary.high),
+        low=short(summary.low),
+        interval=None if summary.interval is None else (short(low), short(high)),
         spread=summary.spread,
-        evidence=evidence,
+        evidence={name: _shortened(value) for name, value in evidence.items()},
         **details,
     )
+
+
+def short(value: float, digits: int = 5) -> float:
+    """Return a value to so many significant digits: more would only fill the record."""
+    return float(f"{value:.{digits}g}")
+
+
+def _shortened(value: Scalar) -> Scalar:
+    return short(value) if isinstance(value, float) else value
 
 
 def flat(rounds: Rounds) -> list[float]:
@@ -87,4 +97,4 @@ def condensed(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
 
 def _medians(rounds: Rounds) -> Rounds:
     # Four digits: a hundredth of a percent, where rounds differ by percents.
-    return tuple((float(f"{robust.median(samples):.4g}"),) for samples in rounds)
+    return tuple((short(robust.median(samples), 4),) for samples in rounds)

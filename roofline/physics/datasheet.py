@@ -112,15 +112,15 @@ def _amd(
         segment="server" if server else "client",
         fma_pipes=pipes,
         memory=_memory(memory, f"AMD, EPYC {server} Series data sheet"),
-        source=f"AMD, Software Optimization Guide for {guide}",
+        source=f"AMD, optimization guide of {guide}",
     )
 
 
-_ZEN1 = "AMD Family 17h Processors, pub. 55723"
-_ZEN2 = "AMD Family 17h Models 30h and Greater Processors, pub. 56305"
-_ZEN3 = "AMD Family 19h Processors, pub. 56665"
-_ZEN4 = "the AMD Zen4 Microarchitecture, pub. 57647"
-_ZEN5 = "the AMD Zen5 Microarchitecture, pub. 58455"
+_ZEN1 = "Family 17h, pub. 55723"
+_ZEN2 = "Family 17h Models 30h+, pub. 56305"
+_ZEN3 = "Family 19h, pub. 56665"
+_ZEN4 = "Zen 4, pub. 57647"
+_ZEN5 = "Zen 5, pub. 58455"
 
 # A Threadripper shares its model number with the server part, but not the socket.
 _DESKTOP = "Threadripper|Ryzen"
@@ -181,7 +181,7 @@ def _intel(
         segment="server" if server else "client",
         fma_pipes=pipes,
         memory=_memory(memory, f"Intel, product specifications of {server or core}"),
-        source="Intel, 64 and IA-32 Architectures Optimization Reference Manual, order 248966",
+        source="Intel, Optimization Reference Manual, order 248966",
     )
 
 
