@@ -25,6 +25,7 @@ FAMILIES: dict[str, Family] = {
 # Stamps without anything between them, and bare barriers, in one call.
 _EMPTY_SEGMENTS = 64
 _BARRIERS = 2000
+_SMALL = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +132,8 @@ class Rig:
         return list(self.team.each(case.threads, lambda i: family.task(case, kernel, places[i])))
 
     def _check(self, case: Case, tasks: Sequence[Task]) -> None:
-        # Kernels that live in registers run twice, so that the number of turns is checked too.
-        for repeats in (1,) if case.working_set_bytes else (1, 3):
+        # Short ones run twice, so that the number of repetitions is checked too.
+        for repeats in (1,) if case.working_set_bytes > _SMALL else (1, 2):
             self.team.each(case.threads, lambda i: tasks[i].reset())
             self._time(case, [[task.segment(repeats)] for task in tasks], 1)
             self._require_right(case, tasks, repeats)

@@ -183,7 +183,7 @@ def test_half_the_work_on_one_pipe_is_refused_where_the_datasheet_says_one() -> 
     names = [f"fma-{dtype}-512" for dtype in LANES]
     reason = refused(ZEN_4, miscounted(good(ONE_WIDE_PIPE), 2.0, *names))
     assert "2 pipes where the core has 1" in reason
-    assert "Zen4" in reason
+    assert "Zen 4" in reason
 
 
 def test_half_the_work_on_one_pipe_looks_like_two_pipes_where_nobody_says() -> None:
