@@ -11,6 +11,7 @@ from calibrate import doctor, plan
 from calibrate.progress import Bar
 from calibrate.session import Outcome, Progress, Subject, calibrate
 from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.host.activity import busy_cpus
 from roofline.host.checkout import checkout, revision
 from roofline.host.machine import memory_available, node_id, read_machine, usable_cpus
 from roofline.host.nodeid import config_folder
@@ -72,7 +73,7 @@ def _findings(machine: MachineSpec, cpus: tuple[int, ...]) -> tuple[Finding, ...
         machine=machine,
         cpus=cpus,
         allowed=sorted(os.sched_getaffinity(0)),
-        load=os.getloadavg()[0],
+        busy=busy_cpus(),
         memory_available=memory_available(SYSTEM),
     )
     return doctor.examine(situation)

@@ -11,8 +11,8 @@ from roofline.host.machine import core_kinds, smt_siblings
 from roofline.physics.isa import unmeasured
 from roofline.records import Finding, MachineSpec
 
-# A load above this share of the usable cores means that something else is running.
-BUSY = 0.5
+# Other processes that use more than this share of the usable cores are in the figures.
+BUSY = 0.15
 _GIB = 1 << 30
 
 
@@ -24,7 +24,7 @@ class Situation:
         root: where /sys and /proc hang.
         cpus: logical CPUs that the team will use.
         allowed: logical CPUs of the process's affinity.
-        load: one-minute load average.
+        busy: CPUs' worth of time that other processes take.
         memory_available: bytes that may be used.
 
     """
@@ -33,13 +33,13 @@ class Situation:
     machine: MachineSpec
     cpus: Sequence[int]
     allowed: Sequence[int]
-    load: float
+    busy: float
     memory_available: int
 
 
 def examine(situation: Situation) -> tuple[Finding, ...]:
     """Return every finding about measuring in this situation."""
-    checks = (_load, _quota, _governor, _huge_pages, _siblings, _kinds, _memory, _unmeasured)
+    checks = (_busy, _quota, _governor, _huge_pages, _siblings, _kinds, _memory, _unmeasured)
     return tuple(finding for check in checks for finding in check(situation))
 
 
@@ -49,12 +49,12 @@ def huge_pages_allowed(root: Path) -> bool:
     return policy is not None and "[never]" not in policy
 
 
-def _load(now: Situation) -> Iterator[Finding]:
-    if now.load > BUSY * len(now.cpus):
+def _busy(now: Situation) -> Iterator[Finding]:
+    if now.busy > BUSY * len(now.cpus):
         yield Finding(
             severity="warning",
-            what=f"the load average is {now.load:.1f} on {len(now.cpus)} usable cores",
-            why_it_matters="other processes take time and bandwidth from the figures",
+            what=f"other processes keep {now.busy:.1f} CPUs busy",
+            why_it_matters="the time and bandwidth that they take is missing from the figures",
             command="top -o %CPU",
         )
 
