@@ -37,7 +37,11 @@ def parser() -> argparse.ArgumentParser:
     add("--threads", type=int, metavar="N", help="cores to use (default: every usable one)")
     add("--isa", metavar="ISA", help="use nothing beyond avx512, avx2 or sse2")
     add("--spec", type=Path, metavar="FILE", help="TOML: facts that the machine hides")
-    add("--results", metavar="PATH", help="where records lie (default: ROOFLINE_RESULTS)")
+    add(
+        "--results",
+        metavar="PATH",
+        help="records' folder (default: $ROOFLINE_RESULTS, else results/)",
+    )
     add("--site", default="local", metavar="NAME", help="whose record it is (default: local)")
     add("--figure", **paths, help="draw the corrected roofline (.svg, .png)")
     add("--curve", **paths, help="draw bandwidth by working set (.svg, .png)")

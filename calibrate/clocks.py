@@ -28,12 +28,15 @@ class Chains:
     Attributes:
         cycles: by chain name: "add", "imul", and vector chains as "vector:fma:float32:512".
         findings: chains whose cycles weren't whole.
+        light: the clock under light load, over rounds.
+        light_hertz: the 95th percentile of that over all windows.
 
     """
 
     cycles: Mapping[str, int]
     findings: tuple[Finding, ...]
-    light: Summary | None
+    light: Summary | None = None
+    light_hertz: float | None = None
 
 
 def chain_name(case: Case) -> str:
@@ -51,13 +54,14 @@ def derive(measurements: Sequence[Measurement]) -> Chains:
     """Derive every chain's cycles a step from the chains run alone on one thread."""
     alone = {chain_name(m.case): m for m in measurements if m.case.benchmark == "chain"}
     if "add" not in alone:
-        return Chains({}, (), None)
+        return Chains({}, ())
     hertz = _steps(alone["add"]) * _ADD_XOR_CYCLES
     exact = {name: hertz / _steps(one) for name, one in alone.items()}
     return Chains(
         cycles={name: max(1, round(cycles)) for name, cycles in exact.items()},
         findings=tuple(_doubts(exact)),
         light=_light(alone["add"]),
+        light_hertz=hertz,
     )
 
 
@@ -97,6 +101,12 @@ def window_hertz(measurement: Measurement, chains: Chains) -> dict[str, list[flo
 def upper(values: Sequence[float]) -> float:
     """Return the 95th percentile."""
     return robust.percentile(values, _UPPER)
+
+
+def highest(compute: Sequence[Measurement], chains: Chains) -> float | None:
+    """Return the highest clock that any chain saw, 95th percentiles over all windows."""
+    seen = [upper(h) for one in compute for h in window_hertz(one, chains).values() if h]
+    return max(filter(None, (chains.light_hertz, *seen)), default=None)
 
 
 def median_ratio(rates: Sequence[float], hertz: Sequence[float]) -> float:

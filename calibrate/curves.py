@@ -1,6 +1,5 @@
 """Ceilings by cache level: levels found in the one-thread read curve, read off for every team."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -51,7 +50,10 @@ def levels_of(machine: MachineSpec, measurements: Sequence[Measurement]) -> Foun
         return Found()
     reported = _reported(machine)
     found = levels.find([_point(one) for one in curve], [*reported.values()])
-    told = {place: _told(curve, found.levels, i) for i, place in enumerate(found.places)}
+    told = {
+        place: _told(curve, found.levels, i, [*reported.values()][place] if reported else None)
+        for i, place in enumerate(found.places)
+    }
     expected = reported or {place + 1: 0 for place in found.places}
     rungs = tuple(
         replace(
@@ -70,18 +72,30 @@ def _reported(machine: MachineSpec) -> dict[int, int]:
     return {cache.level: cache.size_bytes for cache in caches if cache.kind != "instruction"}
 
 
-def _told(curve: Sequence[Measurement], found: Sequence[Level], index: int) -> Rung:
+def _told(
+    curve: Sequence[Measurement], found: Sequence[Level], index: int, reported: float | None
+) -> Rung:
     """Return the index-th found level, with the capacities that each round alone would find."""
+    sizes = [one.case.working_set_bytes for one in curve]
     rounds = range(min(len(one.seconds) for one in curve))
     alone = [levels.split([_point(one, r) for one in curve], len(found)) for r in rounds]
     return Rung(
         name="",
         wanted=levels.representative(found[index]).size,
         shared=False,
-        capacities=tuple(one[index].capacity or math.inf for one in alone),
-        capacity=found[index].capacity,
+        capacities=tuple(_sharpened(one[index].capacity or 0, sizes, reported) for one in alone),
+        capacity=_sharpened(found[index].capacity or 0, sizes, reported),
         plateau=found[index].plateau,
     )
+
+
+def _sharpened(capacity: float, sizes: Sequence[float], reported: float | None) -> float:
+    """Return a capacity, or what is reported where the curve can't tell the two apart.
+
+    A knee lies between two measured sizes; interpolation may put it beyond the cache's end.
+    """
+    held = max((size for size in sizes if size <= capacity), default=0)
+    return float(reported) if reported and held <= reported < capacity else capacity
 
 
 def _is_shared(machine: MachineSpec, level: int, *, last: bool) -> bool:

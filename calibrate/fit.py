@@ -31,7 +31,7 @@ def fit(machine: MachineSpec, measurements: Sequence[Measurement]) -> Fit:
     compute = [m for m in measurements if _plain(m, "fma")]
     found = curves.levels_of(machine, measurements)
     ceilings = (
-        *(_compute(machine, one, chains) for one in compute),
+        *(_compute(machine, one, chains, clocks.highest(compute, chains)) for one in compute),
         *clocks.ceilings(chains, compute),
         *curves.ceilings(found, measurements),
         *_dram(machine, measurements),
@@ -53,18 +53,19 @@ def _plain(measurement: Measurement, family: str) -> bool:
     )
 
 
-def _compute(machine: MachineSpec, one: Measurement, chains: Chains) -> Ceiling:
+def _compute(
+    machine: MachineSpec, one: Measurement, chains: Chains, seen_hertz: float | None
+) -> Ceiling:
     case, flops = one.case, one.work.flops
     summary = summarise(one.seconds, lambda seconds: flops / seconds)
     evidence = _per_cycle(one, chains)
     hertz, pipes = evidence.get("hertz"), evidence.get("pipes")
-    light = chains.light.high if chains.light else None
     theoretical = theory.compute(
         machine,
         dtype=case.dtype,
         bits=case.bits,
         cores=case.threads,
-        light_hertz=light,
+        seen_hertz=seen_hertz,
         load_hertz=float(hertz) if isinstance(hertz, float) else None,
         mix=case.benchmark,
         measured_pipes=max(1, round(pipes)) if isinstance(pipes, float) else None,

@@ -262,5 +262,6 @@ def _curve_sizes(resources: Resources, threads: int, array: int, *, quick: bool)
     start = _CURVE_START * threads
     count = int(math.log2(end / start) * per_octave)
     sizes = [start * 2 ** (step / per_octave) for step in range(count + 1)]
-    quantum = cases.ARRAY_QUANTUM * threads * 6
-    return tuple(max(round(size / quantum), 1) * quantum for size in sizes)
+    # Whole arrays for one and for three of them, and never above the octave: a cache is one, too.
+    quantum = cases.ARRAY_QUANTUM * threads * 3
+    return tuple(max(int(size / quantum), 1) * quantum for size in sizes)

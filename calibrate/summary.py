@@ -16,6 +16,8 @@ NOISY: Mapping[Kind, float] = {
     "overhead": 0.15,
     "effect": 0.1,
 }
+# So many spreads may the best and the worst round be away.
+_RANGE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +37,16 @@ class Summary:
     spread: float
 
     def verdict(self, kind: Kind) -> str:
-        """Return "steady", or "noisy" and how much."""
+        """Return "steady", or "noisy" and how far the worst and best round lie from the typical.
+
+        A spread by the median absolute deviation is blind to a second mode in a few rounds, so
+        the range counts too.
+        """
+        below, above = self.low / self.typical - 1, self.high / self.typical - 1
         limit = NOISY[kind]
-        return "steady" if self.spread <= limit else f"noisy: rounds differ by {self.spread:.0%}"
+        if self.spread <= limit and max(-below, above) <= _RANGE * limit:
+            return "steady"
+        return f"noisy: {below:+.0%} to {above:+.0%}"
 
 
 def summarise(rounds: Rounds, figure: Callable[[float], float] = float) -> Summary:

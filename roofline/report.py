@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Show what a machine really reaches: its calibration as a table; with --figure
 the roofline, with --curve bandwidth against working set."""
-EPILOG = "Exit: 0 fine, 1 physics forbids this calibration, 2 bad input."
+EPILOG = """Without RECORD.json a quick calibration is taken only where no full one of the last
+7 days is. Exit: 0 fine, 1 physics forbids this calibration, 2 bad input."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,12 +47,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(name, description=DESCRIPTION, epilog=EPILOG)
     add = parser.add_argument
     paths: dict[str, Any] = {"nargs": "+", "action": "extend", "type": Path, "metavar": "PATH"}
-    add("record", nargs="?", type=Path, metavar="RECORD.json", help="default: this host's newest")
+    add(
+        "record",
+        nargs="?",
+        type=Path,
+        metavar="RECORD.json",
+        help="default: this host's newest full one",
+    )
     add("--figure", **paths, help="draw the roofline (.svg, .png)")
     add("--curve", **paths, help="draw bandwidth by working set")
     add("--threads", type=_count, metavar="N", help="cores whose roofline is drawn (default: all)")
     add("--csv", type=Path, metavar="FILE", help="write one row a ceiling, in SI units")
-    add("--results", metavar="PATH", help="where records lie (default: ROOFLINE_RESULTS)")
+    add(
+        "--results",
+        metavar="PATH",
+        help="records' folder (default: $ROOFLINE_RESULTS, else results/)",
+    )
     add("--json", action="store_true", help="print the record itself instead of tables")
     return parser
 
@@ -94,6 +105,8 @@ def _latest(results: str | None) -> Calibration:
         raise RooflineError(
             f"no calibration of this host in {root}: run `make calibrate`, or name a record."
         )
+    plan = "quick" if found.calibration.quick else "full"
+    print(f"record: {found.entry.path} ({plan} plan)", file=sys.stderr)
     if not found.same_node:
         print("note: this calibration is of another host of this type.", file=sys.stderr)
     return found.calibration

@@ -59,7 +59,7 @@ def parse(text: str, unit: str) -> float:
     # The unit stands in the pattern so that "4 T/s" is 4 transfers, not tera-something.
     match = re.fullmatch(rf"\s*({_NUMBER})\s*(\w*?){re.escape(unit)}\s*", text)
     if match is None:
-        raise RooflineError(f"cannot read {text!r}: write a number and {unit}, like '74 G{unit}'.")
+        raise RooflineError(f"cannot read {text!r}: write a number and {unit}, like '2.5 G{unit}'.")
     scale = _SCALES.get(match.group(2))
     if scale is None:
         known = ", ".join(prefix for prefix in _SCALES if prefix)

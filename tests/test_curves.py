@@ -176,3 +176,18 @@ def test_a_curve_of_one_point_is_read_off_where_it_lies() -> None:
     found = curves.levels_of(TWO_CORES, [one])
     ceilings = list(curves.ceilings(found, [one]))
     assert [c.name for c in ceilings] == ["l1-read"]
+
+
+@pytest.mark.parametrize(
+    ("capacity", "reported", "told"),
+    [
+        (40.0, 32, 32.0),  # between two sizes, and so is what is reported
+        (30.0, 32, 30.0),  # found smaller: a guest's share
+        (50.0, 16, 50.0),  # 32 still fitted, so 16 can't be right
+        (40.0, None, 40.0),
+    ],
+)
+def test_a_knee_is_not_put_beyond_what_is_reported_between_the_same_two_sizes(
+    capacity: float, reported: float | None, told: float
+) -> None:
+    assert curves._sharpened(capacity, [8, 16, 32, 64], reported) == told

@@ -420,7 +420,7 @@ def test_turbo_above_a_paper_roof_at_base_clock_is_no_objection() -> None:
         dtype="float64",
         bits=512,
         cores=1,
-        light_hertz=HERTZ,
+        seen_hertz=HERTZ,
         load_hertz=HERTZ,
         measured_pipes=2,
     )

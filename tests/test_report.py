@@ -113,7 +113,9 @@ def test_by_default_the_newest_record_of_this_host_is_shown(
     assert main(["--results", str(tmp_path), "--json"]) == 0
     shown = capsys.readouterr()
     assert json.loads(shown.out)["started"] == newer.started
-    assert shown.err == ""
+    assert shown.err.startswith("record: ")
+    assert "20260202T000000Z" in shown.err
+    assert "(full plan)" in shown.err
 
 
 def test_another_host_s_record_is_shown_with_a_note(

@@ -94,7 +94,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     root = expand("small-vm", tmp_path_factory.mktemp("small-vm"))
     machine = read_machine(root)
     situation = doctor.Situation(
-        root=root, machine=machine, cpus=(0, 1), allowed=(0, 1), load=0.1, memory_available=8 << 30
+        root=root, machine=machine, cpus=(0, 1), allowed=(0, 1), busy=0.1, memory_available=8 << 30
     )
     planted = Planted(pipes={512: 1.0, 256: 2.0, 128: 2.0})
     findings = doctor.examine(situation)

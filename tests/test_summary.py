@@ -45,13 +45,21 @@ def test_each_kind_has_its_limit_of_noise(kind: str) -> None:
     calm = summarise(rounds_of(1 - 0.6 * limit, 1.0, 1 + 0.6 * limit))
     wild = summarise(rounds_of(1 - 0.8 * limit, 1.0, 1 + 0.8 * limit))
     assert calm.verdict(one) == "steady"
-    assert wild.verdict(one) == f"noisy: rounds differ by {wild.spread:.0%}"
+    off = f"{0.8 * limit:.0%}"
+    assert wild.verdict(one) == f"noisy: -{off} to +{off}"
+
+
+def test_a_second_mode_in_a_few_rounds_is_noise_too() -> None:
+    rounds = rounds_of(*[1.0] * 7, 1.5, 1.5)
+    assert summarise(rounds).spread == 0
+    assert summarise(rounds).verdict("bandwidth") == "noisy: +0% to +50%"
+    assert summarise(rounds_of(*[1.0] * 7, 1.3, 1.3)).verdict("bandwidth") == "steady"
 
 
 def test_a_ceiling_carries_its_verdict_beside_its_evidence() -> None:
     summary = summarise(rounds_of(0.8, 1.0, 1.2))
     made = ceiling("clock", "c", "Hz", summary, threads=2, evidence={"working_set": 64})
-    assert made.evidence == {"verdict": "noisy: rounds differ by 30%", "working_set": 64}
+    assert made.evidence == {"verdict": "noisy: -20% to +20%", "working_set": 64}
     assert (made.typical, made.high, made.low) == (1.0, 1.2, 0.8)
     assert (made.threads, made.spread, made.interval) == (2, summary.spread, None)
 

@@ -33,10 +33,10 @@ def test_all_sections_are_there() -> None:
         "light load 1 4.04",
         "triad non-temporal 2 74.0 75.5 1.2 % x 1.00 steady",
         "triad ordinary 1 37.4 38.1 1.2 % x 1.33 steady",
-        "L1 46 KiB 441 882 330 660",
+        "L1 46 KiB 48 KiB 441 882 330 660",
         "first touch of a 4 KiB page 1 900 ns",
-        "pinning (fma, 2 cores) none measurable (0.98 - 1.03)",
-        "touching pages beforehand (triad, 2 cores) 7.9 x the time without it (6.8 - 9.4)",
+        "without pinning (fma, 2 cores) none measurable (95 %: 0.98 - 1.03)",
+        "without touching pages beforehand (triad, 2 cores) 7.9 x the time (95 %: 6.8 - 9.4)",
         "on paper 517 GFLOP/s 461 GB/s 1.12 FLOP/B derived",
         "at the clock 470 GFLOP/s 461 GB/s 1.02 FLOP/B paper at the 3.67 GHz",
         "achieved 465 GFLOP/s 74 GB/s 6.28 FLOP/B fma-float32-512, dram-triad-nt",
@@ -105,9 +105,11 @@ def test_an_effect_is_only_claimed_when_its_interval_excludes_one() -> None:
     near = build.effect("unpinned-fma", 1.02, (1.0, 1.04))
     far = build.effect("unpinned-fma", 0.9, (0.85, 0.95))
     bare = build.effect("unpinned-fma", 1.2, None)
-    assert effect_words(near, "without") == "none measurable (1 - 1.04)"
-    assert effect_words(far, "with") == "0.9 x the time with it (0.85 - 0.95)"
-    assert effect_words(bare, "without") == "1.2 x the time without it (no interval)"
+    wide = build.effect("unpinned-fma", 1.02, (0.8, 1.04))
+    assert effect_words(near) == "none measurable (95 %: 1 - 1.04)"
+    assert effect_words(wide) == "undecided (95 %: 0.8 - 1.04)"
+    assert effect_words(far) == "0.9 x the time (95 %: 0.85 - 0.95)"
+    assert effect_words(bare) == "1.2 x the time (no interval)"
 
 
 def test_findings_print_their_severity_and_command() -> None:

@@ -47,7 +47,7 @@ def peak(
         dtype=dtype,
         bits=bits,
         cores=cores,
-        light_hertz=light,
+        seen_hertz=light,
         load_hertz=load,
         measured_pipes=measured,
     )
@@ -117,7 +117,7 @@ def test_paper_takes_the_light_load_clock_where_nobody_states_one() -> None:
     assert theory.paper == pytest.approx(1 * 2 * 16 * 3.7e9 * 2)
     assert theory.at_clock == pytest.approx(1 * 2 * 16 * 3.5e9 * 2)
     assert theory.basis == "derived"
-    arithmetic = "1 FMA x 2 x 16 lanes x 3.7 GHz (highest light-load clock seen) x 2 cores"
+    arithmetic = "1 FMA x 2 x 16 lanes x 3.7 GHz (highest clock seen) x 2 cores"
     assert theory.source.startswith(f"{arithmetic}; pipes: AMD, ")
 
 

@@ -60,7 +60,7 @@ def compute(
     dtype: str,
     bits: int,
     cores: int,
-    light_hertz: float | None,
+    seen_hertz: float | None,
     load_hertz: float | None,
     measured_pipes: int | None,
     mix: str = "fma",
@@ -72,7 +72,7 @@ def compute(
         dtype: "float32" or "float64".
         bits: vector width.
         cores: how many run at once.
-        light_hertz: the highest clock seen under light load; paper's clock if none is stated.
+        seen_hertz: the highest clock seen under any load; paper's clock if none is stated.
         load_hertz: the clock under this very load, for `at_clock`.
         measured_pipes: whole number of pipes that FLOP/cycle showed.
         mix: "fma", or "mul+add": pairs of those a cycle are stated nowhere, only measured.
@@ -83,7 +83,7 @@ def compute(
     """
     fused = mix == "fma"
     width = _agreed_pipes(machine, bits, measured_pipes) if fused else _counted(measured_pipes)
-    clock = _paper_clock(machine, light_hertz)
+    clock = _paper_clock(machine, seen_hertz)
     if width is None or clock is None:
         return None
     count, pipes_basis, pipes_source = width
@@ -160,11 +160,11 @@ def _counted(measured: int | None) -> tuple[int, Basis, str] | None:
     return None if measured is None else (measured, "derived", "counted from FLOP/cycle")
 
 
-def _paper_clock(machine: MachineSpec, light: float | None) -> tuple[float, Basis, str] | None:
+def _paper_clock(machine: MachineSpec, seen: float | None) -> tuple[float, Basis, str] | None:
     if machine.boost_hertz is not None:
         basis = _basis(machine, "boost_hertz")
         return machine.boost_hertz, basis, f"boost clock by {basis}"
-    return None if light is None else (light, "derived", "highest light-load clock seen")
+    return None if seen is None else (seen, "derived", "highest clock seen")
 
 
 def _basis(machine: MachineSpec, field: str) -> Basis:

@@ -74,7 +74,7 @@ def check(paths: Sequence[Path]) -> None:
     for path in paths:
         if path.suffix.lower() not in FORMATS:
             raise RooflineError(
-                f"cannot draw {path.name!r}: name a file that ends in .svg or .png."
+                f"cannot draw {str(path)!r}: name a file that ends in .svg or .png."
             )
         nearest = next(place for place in path.absolute().parents if place.exists())
         if path.is_dir() or not nearest.is_dir() or not os.access(nearest, os.W_OK):

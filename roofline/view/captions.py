@@ -1,5 +1,6 @@
 """The words on a roofline figure: every value with the basis that it stands on."""
 
+from collections.abc import Iterator
 from textwrap import wrap
 
 from roofline.physics.roof import (
@@ -120,7 +121,15 @@ def notes(
         UNKNOWN_COMPUTE: unknown_peak,
         ABOVE_PAPER: above_paper,
     }
-    return tuple(text for text, applies in found.items() if applies)
+    sure = tuple(text for text, applies in found.items() if applies)
+    return (*sure, *_noisy(compute, triad_ceiling(calibration, threads)))
+
+
+def _noisy(*ceilings: Ceiling | None) -> Iterator[str]:
+    for ceiling in ceilings:
+        verdict = ceiling.evidence.get("verdict") if ceiling else None
+        if ceiling and isinstance(verdict, str) and verdict.startswith("noisy"):
+            yield f"{ceiling.name} is {verdict}"
 
 
 def _ingredients(calibration: Calibration, threads: int, dtype: str) -> str:

@@ -19,11 +19,13 @@ from roofline.units import capacity, duration, rate, significant
 from roofline.view.captions import machine_name, percent
 
 Row = tuple[str, ...]
-_WITHOUT = {
-    "unpinned": "pinning",
-    "unprefaulted": "touching pages beforehand",
-    "small-pages": "huge pages",
+_EFFECTS = {
+    "unpinned": "without pinning",
+    "unprefaulted": "without touching pages beforehand",
+    "small-pages": "without huge pages",
 }
+# An interval around "no effect" that is wider than this says nothing about a small one.
+_NARROW = 0.1
 _OVERHEADS = {
     "first-touch-4k": "first touch of a 4 KiB page",
     "first-touch-huge": "first touch of a huge page",
@@ -90,21 +92,24 @@ def roofs(calibration: Calibration, threads: int) -> Iterator[Row]:
 
 
 def effects(calibration: Calibration) -> Iterator[Row]:
-    """Yield what each habit is worth, in words."""
+    """Yield how much longer each bad habit takes, in words."""
     for ceiling in _of(calibration, "effect"):
         habit, _, kernel = ceiling.name.rpartition("-")
-        name = f"{_WITHOUT.get(habit, habit)} ({kernel}, {_team(ceiling.threads)})"
-        yield name, effect_words(ceiling, "without" if habit in _WITHOUT else "with")
+        name = f"{_EFFECTS.get(habit, habit)} ({kernel}, {_team(ceiling.threads)})"
+        yield name, effect_words(ceiling)
 
 
-def effect_words(ceiling: Ceiling, side: str) -> str:
-    """Return an effect in words: none measurable when its interval contains 1."""
-    times = f"{significant(ceiling.typical)} x the time {side} it"
+def effect_words(ceiling: Ceiling) -> str:
+    """Return an effect in words: none measurable, or undecided, when its interval contains 1."""
+    times = f"{significant(ceiling.typical)} x the time"
     if ceiling.interval is None:
         return f"{times} (no interval)"
     low, high = ceiling.interval
-    between = f"({significant(low)} - {significant(high)})"
-    return f"none measurable {between}" if low <= 1 <= high else f"{times} {between}"
+    between = f"(95 %: {significant(low)} - {significant(high)})"
+    if not low <= 1 <= high:
+        return f"{times} {between}"
+    narrow = low >= 1 - _NARROW and high <= 1 + _NARROW
+    return f"{'none measurable' if narrow else 'undecided'} {between}"
 
 
 def verdicts(calibration: Calibration) -> Iterator[Row]:
@@ -124,7 +129,7 @@ _COMPUTE = (
     ">spread",
     ">FLOP/cycle p95",
     ">of limit",
-    ">median",
+    ">p50",
     "verdict",
 )
 _MEMORY = ("kernel", "stores", ">cores", ">GB/s", ">high", ">spread", ">moved", "verdict")
@@ -181,9 +186,24 @@ def _teams(calibration: Calibration) -> tuple[int, ...]:
     return tuple(dict.fromkeys((sizes[0], sizes[-1]))) if sizes else ()
 
 
-def _level_columns(calibration: Calibration) -> Row:
+def _level_pairs(calibration: Calibration) -> list[tuple[str, int]]:
+    """Return the directions and teams that any cache level was measured with."""
+    measured = {
+        (c.direction, c.threads) for c in _plain_bandwidths(calibration) if c.level != "DRAM"
+    }
     pairs = [(d, n) for d in ("read", "triad") for n in _teams(calibration)]
-    return ("level", ">holds", *(f">{d}, {_team(n)}" for d, n in pairs))
+    return [pair for pair in pairs if pair in measured]
+
+
+def _level_columns(calibration: Calibration) -> Row:
+    rates = (f">{d}, {_team(n)}" for d, n in _level_pairs(calibration))
+    return ("level", ">holds", ">reported", *rates)
+
+
+def _reported(calibration: Calibration, level: str) -> str:
+    caches = [c for c in calibration.machine.caches if c.kind != "instruction"]
+    sizes = {f"L{c.level}": capacity(c.size_bytes) for c in caches}
+    return sizes.get(level, "")
 
 
 def _levels(calibration: Calibration) -> Iterator[Row]:
@@ -191,10 +211,10 @@ def _levels(calibration: Calibration) -> Iterator[Row]:
     rates = {(c.level, c.direction, c.threads): c for c in _plain_bandwidths(calibration)}
     for level in _LEVELS:
         holds = capacity(found[level].typical) if level in found else ""
-        keys = [(level, d, n) for d in ("read", "triad") for n in _teams(calibration)]
+        keys = [(level, d, n) for d, n in _level_pairs(calibration)]
         cells = [_giga(rates[key].typical) if key in rates else "" for key in keys]
         if holds or (any(cells) and level != "DRAM"):
-            yield level, holds, *cells
+            yield level, holds, _reported(calibration, level), *cells
 
 
 def _plain_bandwidths(calibration: Calibration) -> list[Ceiling]:
@@ -218,7 +238,7 @@ def _roof(name: str, roof: Roof | None, basis: str) -> Row:
 def _clock_basis(ceiling: Ceiling | None) -> str:
     hertz = ceiling.evidence.get("hertz") if ceiling else None
     if isinstance(hertz, int | float):
-        return f"paper at the {rate(hertz, 'Hz')} that this load gets"
+        return f"paper at the {rate(hertz, 'Hz')} (p95) that this load gets"
     return "paper at the clock that this load gets"
 
 

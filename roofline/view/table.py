@@ -27,7 +27,9 @@ def render(calibration: Calibration) -> Group:
     parts += [_roofs(calibration, threads) for threads in team_sizes(calibration)]
     parts += [_table(section) for section in rows.sections(calibration)]
     parts.append(_pairs("Effects on time", rows.effects(calibration)))
-    parts.append(_pairs("Doubts", rows.verdicts(calibration)))
+    parts.append(
+        _pairs("Doubts (worst and best round against the typical)", rows.verdicts(calibration))
+    )
     parts.append(_pairs("Findings", map(_finding, calibration.findings)))
     return Group(*(part for part in parts if not isinstance(part, Table) or part.row_count))
 
@@ -88,7 +90,7 @@ def _roofs(calibration: Calibration, threads: int) -> Table:
 
 def _finding(finding: Finding) -> tuple[Text, Text]:
     words = [finding.what, finding.why_it_matters]
-    text = Text(" ".join(filter(None, words)))
+    text = Text(": ".join(filter(None, words)))
     if finding.command:
         text.append(f"\n$ {finding.command}", style="bold")
     return Text(finding.severity, style=_STYLES[finding.severity]), text
