@@ -27,9 +27,7 @@ def render(calibration: Calibration) -> Group:
     parts += [_roofs(calibration, threads) for threads in team_sizes(calibration)]
     parts += [_table(section) for section in rows.sections(calibration)]
     parts.append(_pairs("Effects on time", rows.effects(calibration)))
-    parts.append(
-        _pairs("Doubts (worst and best round)", rows.verdicts(calibration))
-    )
+    parts.append(_pairs("Doubts (worst and best round)", rows.verdicts(calibration)))
     parts.append(_pairs("Findings", map(_finding, calibration.findings)))
     return Group(*(part for part in parts if not isinstance(part, Table) or part.row_count))
 
