@@ -3,6 +3,7 @@
 import argparse
 import functools
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ SYSTEM = Path("/")
 
 def run(options: argparse.Namespace) -> int:
     """Calibrate; everything that can be refused is refused before anything is measured."""
+    if platform.system() != "Linux":
+        raise RooflineError("measuring needs Linux; reports work anywhere.", CANNOT_MEASURE)
     machine = read_machine(SYSTEM, spec=read_spec(options.spec) if options.spec else None)
     vectors = isa.vectors(machine, options.isa)
     cpus = _cpus(options.threads)
