@@ -99,7 +99,7 @@ def _sharpened(capacity: float, sizes: Sequence[float], reported: float | None) 
 
 
 def _is_shared(machine: MachineSpec, level: int, *, last: bool) -> bool:
-    per_core = max(1, (machine.threads or 1) // (machine.cores or machine.threads or 1))
+    per_core = machine.threads_per_core
     sharing = {c.level: c.shared_by > per_core for c in machine.caches if c.kind != "instruction"}
     # Where nothing is reported: as everywhere, only the last cache is shared.
     return sharing.get(level, last)

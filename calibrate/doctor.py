@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roofline.host.machine import core_kinds, smt_siblings
+from roofline.host.sysfiles import text
 from roofline.physics.isa import unmeasured
 from roofline.records import Finding, MachineSpec
 
@@ -45,7 +46,7 @@ def examine(situation: Situation) -> tuple[Finding, ...]:
 
 def huge_pages_allowed(root: Path) -> bool:
     """Whether memory that asks for huge pages may get them."""
-    policy = _read(root / "sys/kernel/mm/transparent_hugepage/enabled")
+    policy = text(root / "sys/kernel/mm/transparent_hugepage/enabled")
     return policy is not None and "[never]" not in policy
 
 
@@ -72,7 +73,7 @@ def _quota(now: Situation) -> Iterator[Finding]:
 
 def _governor(now: Situation) -> Iterator[Finding]:
     path = now.root / f"sys/devices/system/cpu/cpu{now.cpus[0]}/cpufreq/scaling_governor"
-    governor = _read(path)
+    governor = text(path)
     if governor not in (None, "performance"):
         yield Finding(
             severity="advice",
@@ -131,10 +132,3 @@ def _unmeasured(now: Situation) -> Iterator[Finding]:
             what=f"present, and not measured: {', '.join(present)}",
             why_it_matters="kernels that use them have roofs of their own",
         )
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text().strip() or None
-    except OSError:
-        return None

@@ -214,9 +214,7 @@ def last_level_bytes(machine: MachineSpec, threads: int) -> int | None:
     if not data:
         return None
     outer = max(data, key=lambda cache: cache.level)
-    # Where the cores' threads are unknown, one hardware thread a core is assumed.
-    per_core = max(1, (machine.threads or 1) // (machine.cores or machine.threads or 1))
-    instances = math.ceil(threads * per_core / outer.shared_by)
+    instances = math.ceil(threads * machine.threads_per_core / outer.shared_by)
     return outer.size_bytes * instances
 
 

@@ -30,7 +30,6 @@ _MOST_PIPES = {"x86_64": 2, "aarch64": 4}
 _MOST_LOADS = {"x86_64": {128: 3, 256: 3, 512: 2}, "aarch64": {128: 4}}
 _LOADS_SLACK = 1.25
 _AGAIN = "make calibrate, with nothing else running; if it stays, report it"
-_ITEM_BITS = {"float32": 32, "float64": 64}
 
 
 def judge(
@@ -125,9 +124,9 @@ def _possible_pipes(machine: MachineSpec, ceiling: Ceiling, whole: float) -> Ite
 def measured_pipes(ceiling: Ceiling) -> float | None:
     """Return FLOP/cycle as a multiple of 2 x lanes, or None where it wasn't measured."""
     per_cycle = _number(ceiling, "flop_per_cycle")
-    if per_cycle is None or ceiling.bits is None or ceiling.dtype not in _ITEM_BITS:
+    if per_cycle is None or ceiling.bits is None or ceiling.dtype is None:
         return None
-    return per_cycle / (2 * ceiling.bits // _ITEM_BITS[ceiling.dtype])
+    return per_cycle / (2 * theory.lanes(ceiling.dtype, ceiling.bits))
 
 
 def _single_core(ceilings: Sequence[Ceiling]) -> dict[tuple[str | None, int, str], float]:

@@ -66,6 +66,11 @@ class MachineSpec:
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def threads_per_core(self) -> int:
+        """Hardware threads of one core; where counts are unknown, one."""
+        return max(1, (self.threads or 1) // (self.cores or self.threads or 1))
+
+    @property
     def id(self) -> str:
         """A name for the TYPE of machine: equal on hosts that should perform alike.
 
