@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from roofline.errors import RooflineError
+from roofline.physics.workload import ITEM_BYTES, conv_shape, conv_work
 from roofline.records import Case, Traffic, Work
 
-ITEM_BYTES = {"float32": 4, "float64": 8}
 # Every array of a stream kernel is a multiple of this: eight of the widest vectors.
 ARRAY_QUANTUM = 512
 # Turns of the multiply-add kernel in one repetition: a call's cost is below 0.1 % of it.
@@ -74,6 +74,11 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "read-curve": _READ,
     "triad-curve": _TRIAD,
     "first-touch": Benchmark(family="pagefault", mix="1 store a page", check=_TOUCH_CHECK),
+    "conv": Benchmark(
+        family="conv",
+        mix="fma",
+        check="no output is left unwritten, and some of all channels equal the float64 reference",
+    ),
     "timer": Benchmark(family="instrument", mix="clock_gettime", check="none: it has no answer"),
     "barrier": Benchmark(family="instrument", mix="barrier", check="none: it has no answer"),
 }
@@ -139,6 +144,8 @@ def work(case: Case) -> Work:
         return Work(flops=flops)
     if row.family == "stream":
         return _stream_work(case, row)
+    if row.family == "conv":
+        return conv_work(conv_shape(case.parameters, case.dtype))
     return Work()
 
 

@@ -26,8 +26,8 @@ WORD = 8
 BARRIER, TEAM, SAMPLES, SEGMENTS, PROGRAM, STAMPS, DEADLINE, ABORT = range(8)
 BLOCK_WORDS = 8
 # Words of one segment in the program.
-KERNEL, ARGUMENTS, REPEATS = range(3)
-SEGMENT_WORDS = 3
+KERNEL, ARGUMENTS, REPEATS, JOINED = range(4)
+SEGMENT_WORDS = 4
 # Spins before a waiting thread gives its CPU away: about 0.1 ms, far above a pinned barrier's
 # 0.1 us, far below a scheduler's time slice.
 SPINS_BEFORE_YIELD = 4096
@@ -59,14 +59,38 @@ def _wait(counter: int, team: int, abort: int, deadline: int) -> int:
 
 
 @_jit
-def _run_segments(program: int, segments: int, stamps: int) -> None:
+def _meet(block: int) -> int:
+    return _wait(
+        load_word(block + BARRIER * WORD),
+        load_word(block + TEAM * WORD),
+        load_word(block + ABORT * WORD),
+        load_word(block + DEADLINE * WORD),
+    )
+
+
+@_jit
+def _run_joined(kernel: int, arguments: int, repeats: int, block: int) -> None:
+    """Run an operator that the whole team shares: a call ends when every thread has ended."""
+    for _ in range(repeats):
+        call_kernel(kernel, arguments)
+        if load_word(block + TEAM * WORD) > 1:
+            _meet(block)
+
+
+@_jit
+def _run_segments(block: int, segments: int, stamps: int) -> None:
+    program = load_word(block + PROGRAM * WORD)
     store_word(stamps, now())
     for index in range(segments):
         segment = program + index * SEGMENT_WORDS * WORD
         kernel = load_word(segment + KERNEL * WORD)
         arguments = load_word(segment + ARGUMENTS * WORD)
-        for _ in range(load_word(segment + REPEATS * WORD)):
-            call_kernel(kernel, arguments)
+        repeats = load_word(segment + REPEATS * WORD)
+        if load_word(segment + JOINED * WORD) != 0:
+            _run_joined(kernel, arguments, repeats, block)
+        else:
+            for _ in range(repeats):
+                call_kernel(kernel, arguments)
         store_word(stamps + (index + 1) * WORD, now())
 
 
@@ -75,17 +99,12 @@ def _drive(block: int) -> int:
     segments = load_word(block + SEGMENTS * WORD)
     stamps = load_word(block + STAMPS * WORD)
     for _ in range(load_word(block + SAMPLES * WORD)):
-        late = _wait(
-            load_word(block + BARRIER * WORD),
-            load_word(block + TEAM * WORD),
-            load_word(block + ABORT * WORD),
-            load_word(block + DEADLINE * WORD),
-        )
-        if late != 0:
+        if _meet(block) != 0:
             return 1
-        _run_segments(load_word(block + PROGRAM * WORD), segments, stamps)
+        _run_segments(block, segments, stamps)
         stamps += (segments + 1) * WORD
-    return 0
+    # A segment that all threads share may have been given up, too.
+    return 1 if atomic_load(load_word(block + ABORT * WORD)) != 0 else 0
 
 
 def build() -> Callable[[int], int]:

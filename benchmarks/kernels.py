@@ -174,9 +174,11 @@ def generator_digest(recipe: Recipe) -> str:
 
 def _sources(recipe: Recipe) -> list[str]:
     here = Path(__file__).parent
-    own = recipe.module.rpartition(".")[2] + ".py"
-    names = {"simd.py", "primitives.py", "assembly.py", "kernels.py", own}
-    return [(here / name).read_text() for name in sorted(names)]
+    own = here.parent.joinpath(*recipe.module.split(".")).with_suffix(".py")
+    files = {here / name for name in ("simd.py", "primitives.py", "assembly.py", "kernels.py")}
+    # A folder's kernels read tables whose words are numbered in a file of their own.
+    files |= {own, own.parent / "words.py"}
+    return [path.read_text() for path in sorted(files) if path.exists()]
 
 
 def _target() -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,7 +9,10 @@ from benchmarks import cases, clock, fma, pagefault, stream
 from benchmarks.arena import Place, map_place
 from benchmarks.buffers import HUGE_PAGE, Buffer, huge_page_fraction
 from benchmarks.family import Family, Task
-from benchmarks.kernels import Kernel, KernelCache, Recipe
+from benchmarks.instrument import Instrument
+from benchmarks.kernels import Kernel, KernelCache
+from benchmarks.sampled import Sampled
+from benchmarks.subjects.ours import Ours
 from benchmarks.team import Disturbance, Segment, Team, Timed
 from benchmarks.timing import repeats_for, team_elapsed
 from roofline.errors import CANNOT_MEASURE, RooflineError
@@ -22,33 +24,7 @@ FAMILIES: dict[str, Family] = {
     "clock": clock.FAMILY,
     "pagefault": pagefault.FAMILY,
 }
-# Stamps without anything between them, and bare barriers, in one call.
-_EMPTY_SEGMENTS = 64
-_BARRIERS = 2000
 _SMALL = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
-    """What one round of a case brought back.
-
-    Attributes:
-        seconds: of one repetition, by sample.
-        steps_per_second: of each chain beside the work, by sample, averaged over threads.
-        loops: repetitions in a sample.
-        checked: the answer was right.
-        kernel_digest: hash of the timed code.
-        dropped: team calls given up because the threads did not start together.
-
-    """
-
-    seconds: list[float]
-    steps_per_second: dict[str, list[float]] = field(default_factory=dict)
-    loops: int = 1
-    checked: bool = True
-    kernel_digest: str = ""
-    dropped: int = 0
-    disturbance: Disturbance = field(default_factory=Disturbance)
 
 
 class Rig:
@@ -68,13 +44,17 @@ class Rig:
         self._huge_share: float | None = None
         self._cases: tuple[Case, ...] = ()
         self._repeats: dict[str, int] = {}
-        self.clock_cost = float(np.median(self._timer(64)))
+        self._instrument = Instrument(self.team, kernels)
+        self.clock_cost = float(np.median(self._instrument.timer(64)))
+        self._convolutions = Ours(self.team, kernels, self.clock_cost)
 
     def prepare(self, wanted: Sequence[Case]) -> None:
         """Compile what the cases need and remember how much memory they will share."""
         self._cases = tuple(wanted)
         for case in wanted:
-            if cases.benchmark(case).family in FAMILIES:
+            if cases.benchmark(case).family == "conv":
+                self._convolutions.prepare(case)
+            elif cases.benchmark(case).family in FAMILIES:
                 for one in (case, *_clock_cases(case)):
                     self.kernels.get(_family(one).recipe(one))
 
@@ -91,7 +71,9 @@ class Rig:
         """
         match cases.benchmark(case).family:
             case "instrument":
-                return self._instrument(case, samples)
+                return self._instrument.run(case, samples)
+            case "conv":
+                return self._convolutions.run(case, samples)
             case "pagefault":
                 return self._first_touches(case, samples)
         if case.parameters.get("prefaulted") is False:
@@ -223,28 +205,6 @@ class Rig:
         walks = self._sampled(case, _joined(runs), 1)
         per_page = [seconds / cases.pages(case) for seconds in walks.seconds]
         return dataclasses.replace(walks, seconds=per_page)
-
-    def _instrument(self, case: Case, samples: int) -> Sampled:
-        if case.benchmark == "timer":
-            return Sampled(seconds=self._timer(samples), kernel_digest=self._driver_digest)
-        programs: list[list[Segment]] = [[] for _ in range(case.threads)]
-        seconds = []
-        for _ in range(samples):
-            windows = self.team.time(programs, _BARRIERS).windows
-            elapsed = windows[-1][0].stamps[0] - windows[0][0].stamps[0]
-            seconds.append(elapsed / (_BARRIERS - 1))
-        return Sampled(seconds=seconds, kernel_digest=self._driver_digest)
-
-    @property
-    def _driver_digest(self) -> str:
-        return self.kernels.get(Recipe("benchmarks.driver", "build")).verdict.digest
-
-    def _timer(self, samples: int) -> list[float]:
-        kernel = self.kernels.get(pagefault.recipe(Case(benchmark="first-touch")))
-        # Repeated zero times: only the stamps around it remain.
-        empty = Segment(kernel, np.zeros(3, np.int64), 0)
-        windows = self.team.time([[empty] * _EMPTY_SEGMENTS], samples).windows
-        return [(w[0].stamps[-1] - w[0].stamps[0]) / _EMPTY_SEGMENTS for w in windows]
 
 
 def _family(case: Case) -> Family:

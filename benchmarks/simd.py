@@ -19,6 +19,12 @@ I64 = ir.IntType(64)
 VOID = ir.VoidType()
 ELEMENTS = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int64": I64}
 ITEM_BYTES = {"float32": 4, "float64": 8, "int64": 8}
+# One instruction that picks lanes by a vector of indices, by dtype and register width.
+PERMUTES = {
+    ("float32", 512): "llvm.x86.avx512.permvar.sf.512",
+    ("float32", 256): "llvm.x86.avx2.permps",
+    ("float64", 512): "llvm.x86.avx512.permvar.df.512",
+}
 _SUFFIX = {"float32": "f32", "float64": "f64"}
 
 Value = Any
@@ -101,6 +107,37 @@ class Emitter:
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
         mask = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(first, undefined, mask)
+
+    def broadcast(self, address: Value, offset: int = 0) -> Value:
+        """Load one element into every lane."""
+        kind = ELEMENTS[self.dtype]
+        scalar = self.builder.load(self._pointer(address, self.integer(offset), kind))
+        scalar.align = ITEM_BYTES[self.dtype]
+        return self.splat(scalar)
+
+    def shuffle(self, vector: Value, lanes: Sequence[int]) -> Value:
+        """Return a vector whose lanes are those of another, by a constant pattern."""
+        mask = ir.Constant(ir.VectorType(I32, self.lanes), list(lanes))
+        return self.builder.shuffle_vector(vector, ir.Constant(self.vector, ir.Undefined), mask)
+
+    def load_indices(self, address: Value) -> Value:
+        """Load the pattern of `permute`: one integer a lane, as wide as an element."""
+        width = ir.IntType(8 * ITEM_BYTES[self.dtype])
+        pointer = self._pointer(address, self.integer(0), ir.VectorType(width, self.lanes))
+        instruction = self.builder.load(pointer)
+        instruction.align = self.vector_bytes
+        return instruction
+
+    def permute(self, vector: Value, indices: Value) -> Value:
+        """Return a vector whose lanes are picked by indices that are known at run time.
+
+        Raises:
+            KeyError: no instruction does that for this dtype and width (see `PERMUTES`).
+
+        """
+        name = PERMUTES[self.dtype, 8 * self.vector_bytes]
+        function = declare(self.builder, name, self.vector, [self.vector, indices.type])
+        return self.builder.call(function, [vector, indices])
 
     def fma(self, a: Value, x: Value, c: Value) -> Value:
         """Return a * x + c, rounded once."""

@@ -27,11 +27,15 @@ _libc = ctypes.CDLL(None)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of a program: a kernel, its parameters, how often it is called."""
+    """A part of a program: a kernel, its parameters, how often it is called.
+
+    `joined` when the team shares each call, which then ends when every thread has ended.
+    """
 
     kernel: Kernel
     block: NDArray[np.int64]
     repeats: int = 1
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,8 @@ class _Run:
         self._keep = program
         self._stamps = np.zeros((samples, len(program) + 1), np.int64)
         self._table = np.array(
-            [[s.kernel.address, s.block.ctypes.data, s.repeats] for s in program], np.int64
+            [[s.kernel.address, s.block.ctypes.data, s.repeats, s.joined] for s in program],
+            np.int64,
         )
         block = np.zeros(driver.BLOCK_WORDS, np.int64)
         block[driver.BARRIER] = shared.ctypes.data + 64

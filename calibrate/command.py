@@ -9,12 +9,11 @@ from pathlib import Path
 
 import roofline
 from calibrate import doctor, plan
-from calibrate.progress import Bar
 from calibrate.session import Outcome, Progress, Subject, calibrate
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.host.activity import busy_cpus
 from roofline.host.checkout import checkout, revision
-from roofline.host.machine import memory_available, node_id, read_machine, usable_cpus
+from roofline.host.machine import memory_available, node_id, read_machine, team_cpus
 from roofline.host.nodeid import config_folder
 from roofline.host.spec import read_spec
 from roofline.host.worker import Worker
@@ -22,6 +21,7 @@ from roofline.physics import isa
 from roofline.records import Calibration, Finding, MachineSpec, Software
 from roofline.store.files import Store, resolve_root
 from roofline.units import duration
+from roofline.view.progress import Bar
 
 SYSTEM = Path("/")
 
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         raise RooflineError("measuring needs Linux; reports work anywhere.", CANNOT_MEASURE)
     machine = read_machine(SYSTEM, spec=read_spec(options.spec) if options.spec else None)
     vectors = isa.vectors(machine, options.isa)
-    cpus = _cpus(options.threads)
+    cpus = team_cpus(SYSTEM, options.threads)
     store = Store(resolve_root(options.results))
     store.check_writable(options.site, machine.id)
     _check_figures([*(options.figure or ()), *(options.curve or ())])
@@ -49,18 +49,6 @@ def run(options: argparse.Namespace) -> int:
     outcome = _measure(options, _subject(options, machine, cpus), drawn, cpus, findings)
     path = store.put(outcome.calibration, outcome.samples, options.site)
     return _show(options, store, path)
-
-
-def _cpus(wanted: int | None) -> tuple[int, ...]:
-    usable = usable_cpus(SYSTEM, os.sched_getaffinity(0))
-    if not usable:
-        raise RooflineError("no CPU of this process's affinity is online.", CANNOT_MEASURE)
-    if wanted is not None and not 1 <= wanted <= len(usable):
-        raise RooflineError(
-            f"--threads {wanted}: this process may use {len(usable)} cores; "
-            f"give a number from 1 to {len(usable)}."
-        )
-    return usable[:wanted]
 
 
 def _check_figures(paths: list[Path]) -> None:
@@ -125,10 +113,10 @@ def _say(options: argparse.Namespace, findings: tuple[Finding, ...], drawn: plan
 
 def _show(options: argparse.Namespace, store: Store, path: Path) -> int:
     """Show the record as it was kept: what is printed is what others will read."""
-    from roofline.store.schema import loads
+    from roofline.store.schema import loads_as
 
     text = path.read_text(encoding="utf-8")
-    calibration = loads(text)
+    calibration = loads_as(Calibration, text)
     if options.figure:
         from roofline.view.figure import save_roofline
 

@@ -74,6 +74,7 @@ def _count(text: str) -> int:
 
 
 def _read(path: Path) -> Calibration:
+    from roofline.records import Sweep
     from roofline.store.schema import loads
 
     try:
@@ -83,9 +84,15 @@ def _read(path: Path) -> Calibration:
     except UnicodeDecodeError as problem:
         raise RooflineError(f"cannot read {path}: it is no JSON record.") from problem
     try:
-        return loads(text)
+        record = loads(text)
     except RooflineError as problem:
         raise RooflineError(f"{path}: {problem}", problem.exit_code) from problem
+    if isinstance(record, Sweep):
+        raise RooflineError(
+            f"{path} is a sweep, not a calibration: "
+            f"use `python -m roofline.compare --measured {path}`."
+        )
+    return record
 
 
 def _latest(results: str | None) -> Calibration:
@@ -105,11 +112,11 @@ def _latest(results: str | None) -> Calibration:
         raise RooflineError(
             f"no calibration of this host in {root}: run `make calibrate`, or name a record."
         )
-    plan = "quick" if found.calibration.quick else "full"
+    plan = "quick" if found.record.quick else "full"
     print(f"record: {found.entry.path} ({plan} plan)", file=sys.stderr)
     if not found.same_node:
         print("note: this calibration is of another host of this type.", file=sys.stderr)
-    return found.calibration
+    return found.record
 
 
 def _affinity() -> set[int]:

@@ -16,7 +16,7 @@ from benchmarks.assembly import HOST_IS_X86
 from roofline.physics import gate
 from roofline.records import Calibration
 from roofline.store.files import Store
-from roofline.store.schema import loads
+from roofline.store.schema import loads_as
 from tests.processes import PATIENCE, gone_in_time, heed_interrupts, wait_until_it_works
 
 ROOT = Path(__file__).parents[1]
@@ -241,7 +241,7 @@ def real_run(
 @pytest.fixture(scope="module")
 def calibration(real_run: tuple[subprocess.CompletedProcess[str], Path]) -> Calibration:
     """Return what that run printed, as a record."""
-    return loads(real_run[0].stdout)
+    return loads_as(Calibration, real_run[0].stdout)
 
 
 @pytest.mark.machine
@@ -270,7 +270,7 @@ def test_a_real_run_is_found_again_if_it_is_valid(
     cap = CAP[1] if CAP else None
     found = Store(real_run[1]).latest(calibration.node, usable_cores=1, isa_cap=cap)
     assert (found is not None) == calibration.valid
-    assert found is None or found.calibration == calibration
+    assert found is None or found.record == calibration
     assert Store(real_run[1]).latest(calibration.node, usable_cores=2, isa_cap=cap) is None
 
 

@@ -39,7 +39,7 @@ def plant(root: Path, data: bytes, stamp: str = "20261123T005959Z", machine: str
 def latest(store: Store, **wanted: Any) -> Calibration | None:
     facts: dict[str, Any] = {"node": NODE, "usable_cores": 2, "isa_cap": None}
     found = store.latest(**(facts | wanted))
-    return found.calibration if found else None
+    return found.record if found else None
 
 
 def test_a_record_is_named_by_its_time_and_hash(tmp_path: Path) -> None:
@@ -54,13 +54,13 @@ def test_what_was_put_is_read_back(tmp_path: Path) -> None:
     store = Store(tmp_path)
     path = store.put(make_calibration(), None, "lab")
     (entry,), skipped = store.all()
-    assert (entry.path, entry.calibration, skipped) == (path, make_calibration(), [])
+    assert (entry.path, entry.record, skipped) == (path, make_calibration(), [])
 
 
 def test_samples_lie_beside_the_record_that_names_them(tmp_path: Path) -> None:
     store = Store(tmp_path)
     path = store.put(make_calibration(), SAMPLES, "lab")
-    named = store.all()[0][0].calibration.samples
+    named = store.all()[0][0].record.samples
     assert named is not None
     data = (path.parent / named.name).read_bytes()
     assert hashlib.sha256(data).hexdigest() == named.sha256

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from roofline.errors import RooflineError
-from roofline.records import Finding
+from roofline.records import Calibration, Finding
 from roofline.store.index import Entry, choose_latest, current, when
 from tests.builders import make_calibration, make_machine
 
@@ -14,14 +14,14 @@ NODE = "9f3ac2d1e4b56078"
 INVALID = Finding(severity="invalid", what="faster than physics allows")
 
 
-def entry(day: int, **overrides: Any) -> Entry:
+def entry(day: int, **overrides: Any) -> Entry[Calibration]:
     stamp = f"202611{day:02}T000000Z"
     started = f"2026-11-{day:02}T00:00:00Z"
     path = Path("site", f"{stamp}-{day:012x}.json")
-    return Entry(path=path, calibration=make_calibration(started=started, **overrides))
+    return Entry(path=path, record=make_calibration(started=started, **overrides))
 
 
-def chosen(*entries: Entry, **wanted: Any) -> Entry | None:
+def chosen(*entries: Entry[Calibration], **wanted: Any) -> Entry[Calibration] | None:
     facts: dict[str, Any] = {"node": NODE, "usable_cores": 2, "isa_cap": None}
     found = choose_latest(entries, **(facts | wanted))
     return found.entry if found else None
@@ -93,7 +93,7 @@ def test_another_host_of_the_type_is_named_as_such() -> None:
     found = choose_latest([other], node=NODE, usable_cores=2, isa_cap=None, machine_id=machine)
     assert found is not None
     assert found.entry is other
-    assert found.calibration is other.calibration
+    assert found.record is other.record
     assert not found.same_node
 
 

@@ -43,7 +43,7 @@ def calibrated(planted: Planted, results: Path, monkeypatch: pytest.MonkeyPatch)
     machine = make_machine(features=AVX512)
     replaced: dict[str, Any] = {
         "read_machine": machine,
-        "usable_cpus": (0, 1),
+        "team_cpus": (0, 1),
         "memory_available": 8 << 30,
         "busy_cpus": 0.0,
         "node_id": NODE,
@@ -65,7 +65,7 @@ def test_a_planted_fault_ends_in_exit_1_and_a_record_that_is_never_used(
     printed = loads(capsys.readouterr().out)
     assert not printed.valid
     (entry,), skipped = Store(tmp_path).all()
-    assert (entry.calibration, skipped) == (printed, [])
+    assert (entry.record, skipped) == (printed, [])
     assert Store(tmp_path).latest(NODE, usable_cores=2, isa_cap=None) is None
 
 
@@ -75,4 +75,4 @@ def test_the_same_machine_without_a_fault_is_used(
     assert calibrated(Planted(), tmp_path, monkeypatch) == 0
     found = Store(tmp_path).latest(NODE, usable_cores=2, isa_cap=None)
     assert found is not None
-    assert found.calibration.valid
+    assert found.record.valid

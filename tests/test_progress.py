@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from calibrate.progress import Bar
+from roofline.view.progress import Bar
 
 
 class Terminal(io.StringIO):

@@ -101,7 +101,7 @@ def test_concurrent_writers_leave_nothing_torn(tmp_path: Path) -> None:
     entries, skipped = store.all()
     assert (len(entries), skipped) == (8 * 10 + 10, [])
     for entry in entries:
-        samples = entry.calibration.samples
+        samples = entry.record.samples
         assert samples is not None
         data = (entry.path.parent / samples.name).read_bytes()
         assert hashlib.sha256(data).hexdigest() == samples.sha256

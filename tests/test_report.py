@@ -15,6 +15,7 @@ from roofline.store.files import Store
 from roofline.store.schema import dumps, loads
 from tests import roof_builders as build
 from tests.article_builder import article
+from tests.sweep_builders import make_sweep
 
 GOLDEN = Path(__file__).parent / "golden" / "article-10980xe.json"
 
@@ -72,6 +73,18 @@ def test_a_bad_record_is_one_sentence(
     assert words in problem
     assert str(path) in problem
     assert problem.count("\n") == 1
+
+
+def test_a_sweep_is_sent_to_the_command_that_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "sweep.json"
+    path.write_text(dumps(make_sweep()))
+    assert main([str(path)]) == 2
+    shown = capsys.readouterr()
+    advice = f"use `python -m roofline.compare --measured {path}`."
+    assert shown.err == f"error: {path} is a sweep, not a calibration: {advice}\n"
+    assert shown.out == ""
 
 
 def test_unfit_requests_are_one_sentence(

@@ -1,10 +1,12 @@
 """The facts of a host, read below a root that is a parameter, with where each one stood."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.host.cgroup import MEMINFO, cpu_quota, memory_available, memory_line
 from roofline.host.hypervisor import find_hypervisor
 from roofline.host.nodeid import node_id
@@ -33,6 +35,7 @@ __all__ = [
     "node_id",
     "read_machine",
     "smt_siblings",
+    "team_cpus",
     "usable_cpus",
 ]
 
@@ -59,6 +62,24 @@ def read_machine(
     sources = {name: known[name][1] for name in sorted(known)}
     values = {name: value for name, (value, _) in known.items()}
     return _with_datasheet(MachineSpec(**values, sources=sources))
+
+
+def team_cpus(root: Path = REAL_ROOT, wanted: int | None = None) -> tuple[int, ...]:
+    """Return a CPU for each thread of a team: all usable cores, or the first `wanted` of them.
+
+    Raises:
+        RooflineError: this process may use none, or fewer.
+
+    """
+    usable = usable_cpus(root, os.sched_getaffinity(0))
+    if not usable:
+        raise RooflineError("no CPU of this process's affinity is online.", CANNOT_MEASURE)
+    if wanted is not None and not 1 <= wanted <= len(usable):
+        raise RooflineError(
+            f"--threads {wanted}: this process may use {len(usable)} cores; "
+            f"give a number from 1 to {len(usable)}."
+        )
+    return usable[:wanted]
 
 
 def _processor_facts(root: Path) -> Facts:

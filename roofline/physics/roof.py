@@ -1,12 +1,24 @@
 """The roofs of a calibration: on paper, at the clock under load, achieved, by cache level."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
-from roofline.records import Calibration, Ceiling, Measurement, Theoretical, Work
+from roofline.records import (
+    Cache,
+    Calibration,
+    Ceiling,
+    MachineSpec,
+    Measurement,
+    Theoretical,
+    Work,
+)
 
+Pick = Literal["typical", "high", "low"]
 ROOF_MIXES = ("fma", "mul+add")
+MEMORY = "DRAM"
 SHARED = "of its cores here"
 
 
@@ -120,7 +132,7 @@ def compute_ceiling(calibration: Calibration, threads: int, dtype: str) -> Ceili
 
 def triads(calibration: Calibration, threads: int) -> tuple[Ceiling, ...]:
     """Return the DRAM triads of that many threads, the fastest first (as STREAM would rank)."""
-    found = [c for c in _bandwidths(calibration, threads, "DRAM") if c.direction == "triad"]
+    found = [c for c in bandwidths(calibration, threads, MEMORY) if c.direction == "triad"]
     return tuple(sorted(found, key=lambda c: c.typical, reverse=True))
 
 
@@ -131,7 +143,7 @@ def triad_ceiling(calibration: Calibration, threads: int) -> Ceiling | None:
 
 def memory_theory(calibration: Calibration, threads: int) -> Theoretical | None:
     """Return the paper figure of the memory, from whichever DRAM ceiling carries it."""
-    ranked = (*triads(calibration, threads), *_bandwidths(calibration, threads, "DRAM"))
+    ranked = (*triads(calibration, threads), *bandwidths(calibration, threads, MEMORY))
     return next((c.theoretical for c in ranked if c.theoretical), None)
 
 
@@ -152,6 +164,45 @@ def team_sizes(calibration: Calibration) -> tuple[int, ...]:
     return tuple(sorted({c.threads for c in calibration.ceilings if c.kind in rates}))
 
 
+def value(ceiling: Ceiling, pick: Pick) -> float:
+    """Return the typical value of a ceiling, that of its best round or of its worst."""
+    return {"typical": ceiling.typical, "high": ceiling.high, "low": ceiling.low}[pick]
+
+
+def bandwidths(calibration: Calibration, threads: int, level: str) -> tuple[Ceiling, ...]:
+    """Return every bandwidth ceiling of a level and team, whatever its direction."""
+    wanted = ("bandwidth", threads, level)
+    return tuple(c for c in calibration.ceilings if (c.kind, c.threads, c.level) == wanted)
+
+
+def caches(machine: MachineSpec, level: str) -> tuple[Cache, ...]:
+    """Return what the machine reports of a level's data caches; several where cores differ."""
+    return tuple(c for c in machine.caches if c.kind != "instruction" and f"L{c.level}" == level)
+
+
+def cache_levels(calibration: Calibration) -> tuple[str, ...]:
+    """Return "L1" to the outermost cache that is reported or was found, nearest first."""
+    found = [c.level[1:] for c in calibration.ceilings if c.level and _is_cache(c.level)]
+    reported = [c.level for c in calibration.machine.caches if c.kind != "instruction"]
+    last = max([*map(int, found), *reported], default=0)
+    return tuple(f"L{number}" for number in range(1, last + 1))
+
+
+def instances(calibration: Calibration, threads: int, level: str) -> int:
+    """Return how many caches of a level that many cores have between them, at most.
+
+    One each, unless cores share: `shared_by` / `threads_per_core` of them. Which cores a team of
+    some of the cores ran on isn't recorded, so they count as far apart as the machine allows;
+    where sharing isn't reported, as one cache each.
+    """
+    machine = calibration.machine
+    sharing = [c.shared_by // machine.threads_per_core for c in caches(machine, level)]
+    if not sharing:
+        return threads
+    cores = max(machine.cores or 0, calibration.usable_cores, threads)
+    return min(threads, math.ceil(cores / max(1, min(sharing))))
+
+
 def curve(
     calibration: Calibration, benchmark: str, threads: int
 ) -> tuple[tuple[float, float], ...]:
@@ -168,9 +219,8 @@ def _median_seconds(measurement: Measurement) -> float:
     return median(median(samples) for samples in measurement.seconds if samples)
 
 
-def _bandwidths(calibration: Calibration, threads: int, level: str) -> Iterable[Ceiling]:
-    wanted = ("bandwidth", threads, level)
-    return (c for c in calibration.ceilings if (c.kind, c.threads, c.level) == wanted)
+def _is_cache(level: str) -> bool:
+    return level[:1] == "L" and level[1:].isdigit()
 
 
 def _is_cache_read(ceiling: Ceiling) -> bool:

@@ -16,28 +16,58 @@ from roofline.records.calibration import (
     Theoretical,
     Unit,
 )
+from roofline.records.comparison import (
+    RUNG_MEANINGS,
+    RUNGS,
+    Bound,
+    Comparison,
+    Errors,
+    Measured,
+    Prediction,
+    Report,
+    Verdict,
+)
+from roofline.records.conv import CONV_CLASSES, ConvShape, Layer, Pair, pair_text
 from roofline.records.machine import Cache, Conditions, MachineSpec, Software
+from roofline.records.sweep import Anchor, Sweep, Timing
 from roofline.records.work import Case, Measurement, Rounds, Scalar, Traffic, Work
 
 __all__ = [
+    "CONV_CLASSES",
     "FORMAT",
+    "RUNGS",
+    "RUNG_MEANINGS",
+    "Anchor",
     "Basis",
+    "Bound",
     "Cache",
     "Calibration",
     "Case",
     "Ceiling",
+    "Comparison",
     "Conditions",
+    "ConvShape",
+    "Errors",
     "Finding",
     "Kind",
+    "Layer",
     "MachineSpec",
+    "Measured",
     "Measurement",
+    "Pair",
+    "Prediction",
+    "Report",
     "Rounds",
     "Samples",
     "Scalar",
     "Severity",
     "Software",
+    "Sweep",
     "Theoretical",
+    "Timing",
     "Traffic",
     "Unit",
+    "Verdict",
     "Work",
+    "pair_text",
 ]

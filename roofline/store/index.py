@@ -4,20 +4,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from roofline.errors import RooflineError
-from roofline.records import Calibration
+from roofline.records import Calibration, Sweep
+from roofline.store.schema import Record, RecordT
 
 HASH_LENGTH = 12
 FULL_OUTRANKS_QUICK_FOR = timedelta(days=7)
 
+_Kept = TypeVar("_Kept", bound=Record, covariant=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Generic[_Kept]):
     """A record and the file that it was read from."""
 
     path: Path
-    calibration: Calibration
+    record: _Kept
 
     @property
     def digest(self) -> str:
@@ -26,47 +30,50 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Generic[_Kept]):
     """The record to reason from; `same_node` is False when another host of the type made it."""
 
-    entry: Entry
+    entry: Entry[_Kept]
     same_node: bool
 
     @property
-    def calibration(self) -> Calibration:
+    def record(self) -> _Kept:
         """The record itself."""
-        return self.entry.calibration
+        return self.entry.record
 
 
 def choose_latest(
-    entries: Iterable[Entry],
+    entries: Iterable[Entry[Calibration]],
     *,
     node: str,
     usable_cores: int,
     isa_cap: str | None,
     machine_id: str | None = None,
-) -> Found | None:
+) -> Found[Calibration] | None:
     """Choose the newest valid record of a node, else of its type of machine if that is given."""
     usable = [
         entry
-        for entry in current(entries)
-        if entry.calibration.valid
-        and entry.calibration.usable_cores == usable_cores
-        and entry.calibration.isa_cap == isa_cap
+        for entry in _usable(entries)
+        if entry.record.usable_cores == usable_cores and entry.record.isa_cap == isa_cap
     ]
-    own = [entry for entry in usable if entry.calibration.node == node]
-    if own:
-        return Found(entry=_newest(own), same_node=True)
-    alike = [entry for entry in usable if entry.calibration.machine.id == machine_id]
-    return Found(entry=_newest(alike), same_node=False) if alike else None
+    rivals, own = _nearest(usable, node, machine_id)
+    return Found(entry=_preferred(rivals), same_node=own) if rivals else None
 
 
-def current(entries: Iterable[Entry]) -> list[Entry]:
-    """Leave out every record that another one supersedes."""
+def choose_sweep(
+    entries: Iterable[Entry[Sweep]], *, node: str, machine_id: str | None = None
+) -> Found[Sweep] | None:
+    """Choose the newest valid sweep of a node, else of its type of machine if that is given."""
+    rivals, own = _nearest(_usable(entries), node, machine_id)
+    return Found(entry=max(rivals, key=_age), same_node=own) if rivals else None
+
+
+def current(entries: Iterable[Entry[RecordT]]) -> list[Entry[RecordT]]:
+    """Leave out every record that another one of its kind supersedes."""
     known = list(entries)
-    named = (entry.calibration.supersedes for entry in known)
-    replaced = {_digest_in(name) for name in named if name}
-    return [entry for entry in known if entry.digest not in replaced]
+    named = ((type(entry.record), entry.record.supersedes) for entry in known)
+    replaced = {(kind, _digest_in(name)) for kind, name in named if name}
+    return [entry for entry in known if (type(entry.record), entry.digest) not in replaced]
 
 
 def when(started: str) -> datetime:
@@ -89,11 +96,24 @@ def _digest_in(name: str) -> str:
     return name.removesuffix(".json").rpartition("-")[2][:HASH_LENGTH]
 
 
-def _newest(entries: Sequence[Entry]) -> Entry:
+def _usable(entries: Iterable[Entry[RecordT]]) -> list[Entry[RecordT]]:
+    return [entry for entry in current(entries) if entry.record.valid]
+
+
+def _nearest(
+    usable: Sequence[Entry[RecordT]], node: str, machine_id: str | None
+) -> tuple[list[Entry[RecordT]], bool]:
+    """Return a node's own records and True, else those of its type of machine and False."""
+    own = [entry for entry in usable if entry.record.node == node]
+    alike = [entry for entry in usable if entry.record.machine.id == machine_id]
+    return (own, True) if own else (alike, False)
+
+
+def _preferred(entries: Sequence[Entry[Calibration]]) -> Entry[Calibration]:
     newest = max(entries, key=_age)
-    full = max((e for e in entries if not e.calibration.quick), key=_age, default=newest)
+    full = max((e for e in entries if not e.record.quick), key=_age, default=newest)
     return full if _age(newest)[0] - _age(full)[0] < FULL_OUTRANKS_QUICK_FOR else newest
 
 
-def _age(entry: Entry) -> tuple[datetime, str]:
-    return when(entry.calibration.started), entry.path.name
+def _age(entry: Entry[Record]) -> tuple[datetime, str]:
+    return when(entry.record.started), entry.path.name

@@ -22,7 +22,7 @@ def make_folder(folder: Path, root: Path) -> None:
             return
 
 
-def sweep(folder: Path) -> None:
+def tidy(folder: Path) -> None:
     """Remove what writers that died more than an hour ago have left."""
     for path in folder.glob(".*.tmp"):
         with suppress(OSError):

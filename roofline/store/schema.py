@@ -2,34 +2,36 @@
 
 A record is one JSON object with a line for each top-level key and for each item of its lists.
 Fields at their default are left out, so changing a default in `roofline.records` is a change
-of format. Ceilings and measurements are tables (a line of column names, then a line each),
-because names repeated on every line would be almost half of the file; null is "at its default".
+of format. Long lists (`_TABLES`) are tables: a line of column names, then a line each, because
+names repeated on every line would be almost half of the file; null is "at its default".
 """
 
 import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from roofline.errors import RooflineError
-from roofline.records import FORMAT, Calibration
+from roofline.records import FORMAT, Calibration, Sweep
 
 Tree = dict[str, Any]
-Record = Calibration
-"""Whatever is kept in a store; becomes a union when `KINDS` grows."""
+Record = Calibration | Sweep
+"""Whatever is kept in a store: one of `KINDS`."""
 
-KINDS: dict[str, type[Record]] = {"calibration": Calibration}
+RecordT = TypeVar("RecordT", bound=Record)
+
+KINDS: dict[str, type[Record]] = {"calibration": Calibration, "sweep": Sweep}
 """The word that a file opens with, and what it holds."""
 
 UPGRADES: dict[int, Callable[[Tree], Tree]] = {}
 """From a format to the next one; each step gets the record as nested dictionaries."""
 
 _DIGITS = 6
-_TABLES = ("ceilings", "measurements")
+_TABLES = ("ceilings", "measurements", "timings", "anchors")
 _SPREAD = (
     *("case", "parameters", "work", "bytes_compulsory", "bytes_touched"),
-    *("steps_per_second", "theoretical", "evidence"),
+    *("steps_per_second", "theoretical", "evidence", "shape", "details"),
 )
 
 
@@ -40,27 +42,45 @@ def dumps(record: Record) -> str:
         RooflineError: a number is NaN or infinite, or a value has no place in JSON.
 
     """
-    kind = next(name for name, cls in KINDS.items() if cls is type(record))
-    tree: Tree = {"kind": kind} | _plain(record) | {"format": record.format}
+    tree: Tree = {"kind": kind_of(type(record))} | _plain(record) | {"format": record.format}
     tree |= {name: _tabulate(tree[name]) for name in _TABLES if name in tree}
     order = ["kind", *(field.name for field in dataclasses.fields(record))]
     lines = (f"{compact(name)}:{_lines(tree[name])}" for name in order if name in tree)
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def loads(text: str) -> Calibration:
-    """Read a calibration, upgrading an older format.
+def loads(text: str) -> Record:
+    """Read a record of any kind, upgrading an older format.
 
     Raises:
-        RooflineError: the text is no calibration of this or an older format; says why.
+        RooflineError: the text is no record of this or an older format; says why.
 
     """
     tree = _parse(text)
     if not isinstance(tree, dict):
         raise RooflineError("not a record: the file holds no JSON object.")
-    cls = _kind_of(tree)
+    cls = _class_of(tree)
     tree = _upgraded(_expanded(tree))
     return _structured(tree, cls)
+
+
+def loads_as(wanted: type[RecordT], text: str) -> RecordT:
+    """Read a record of the kind that is wanted, upgrading an older format.
+
+    Raises:
+        RooflineError: the text is no record, or one of another kind; says which.
+
+    """
+    record = loads(text)
+    if not isinstance(record, wanted):
+        found = kind_of(type(record))
+        raise RooflineError(f"this record is a {found}, not a {kind_of(wanted)}.")
+    return record
+
+
+def kind_of(cls: type[RecordT]) -> str:
+    """Return the word that files of these records open with."""
+    return next(name for name, known in KINDS.items() if known is cls)
 
 
 def compact(value: object, digits: int = _DIGITS) -> str:
@@ -170,7 +190,7 @@ def _refuse(constant: str) -> None:
     raise RooflineError(f"not a record: it holds {constant}, which is no finite number.")
 
 
-def _kind_of(tree: Tree) -> type[Record]:
+def _class_of(tree: Tree) -> type[Record]:
     kind = tree.pop("kind", None)
     if not isinstance(kind, str) or kind not in KINDS:
         raise RooflineError(f"not a record: its kind is {kind!r}, not one of {', '.join(KINDS)}.")

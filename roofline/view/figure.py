@@ -15,10 +15,19 @@ from roofline.physics.roof import team_sizes
 from roofline.records import Calibration
 from roofline.units import rate
 from roofline.view import canvas
-from roofline.view.lettering import FRAME, INCHES, INKS, label_bandwidths, label_knees, label_rates
+from roofline.view.lettering import (
+    FRAME,
+    INCHES,
+    INKS,
+    label_bandwidths,
+    label_knees,
+    label_rates,
+    per_point,
+)
 from roofline.view.scene import Line, Scene, roofline_scene
 
 GUTTER = 0.27
+OCTAVE_POINTS = 25.0
 FILLS: dict[str, dict[str, Any]] = {
     "clock": {"facecolor": "#FDF3DD", "edgecolor": canvas.ORANGE, "hatch": "////"},
     "rest": {"facecolor": "#EFD5E3", "edgecolor": "none"},
@@ -67,7 +76,7 @@ def roofline_figure(scene: Scene) -> Figure:
     """Return the figure of a scene; call it inside `canvas.look()`."""
     figure = canvas.blank(*INCHES)
     axes = figure.add_axes(FRAME)
-    _scales(axes, scene)
+    scales(axes, scene)
     _fills(axes, scene)
     for line in scene.lines:
         _line(axes, line)
@@ -81,15 +90,16 @@ def roofline_figure(scene: Scene) -> Figure:
     return figure
 
 
-def _scales(axes: Axes, scene: Scene) -> None:
+def scales(axes: Axes, scene: Scene, gutter: float = GUTTER) -> None:
+    """Give an Axes a scene's scales; the gutter is the share that names of diagonals take."""
     low, high = scene.x_range
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=10)
     # The gutter left of the first intensity is where the diagonals are named.
-    axes.set_xlim(low * (high / low) ** (-GUTTER / (1 - GUTTER)), high)
+    axes.set_xlim(low * (high / low) ** (-gutter / (1 - gutter)), high)
     axes.set_ylim(scene.y_range)
     _ticks(axes, scene)
-    axes.set_xlabel("operational intensity, FLOP/byte", x=GUTTER + (1 - GUTTER) / 2)
+    axes.set_xlabel("operational intensity, FLOP/byte", x=gutter + (1 - gutter) / 2)
     axes.set_title("attainable performance", loc="left", fontsize=9, pad=9, x=-0.125)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines["bottom"].set_bounds(low, high)
@@ -97,7 +107,8 @@ def _scales(axes: Axes, scene: Scene) -> None:
 
 def _ticks(axes: Axes, scene: Scene) -> None:
     low, high = (round(math.log2(x)) for x in scene.x_range)
-    step = 1 if high - low <= 14 else 2
+    octave = math.log10(2) / per_point(axes, 0)
+    step = math.ceil(OCTAVE_POINTS / octave)
     powers = range(low, high + 1, step)
     axes.set_xticks([2.0**p for p in powers], [_power(p) for p in powers], minor=False)
     decades = _decades(*scene.y_range)

@@ -1,6 +1,7 @@
 """The labels of a roofline Axes: each beside the end of its line, none on top of another."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,32 +39,32 @@ INKS: dict[Role, Ink] = {
 }
 
 
-def label_bandwidths(axes: Axes, scene: Scene) -> None:
+def label_bandwidths(axes: Axes, scene: Scene, inks: Mapping[Role, Ink] = INKS) -> None:
     """Name the diagonals in the gutter left of where they begin."""
     named = [line for line in scene.lines if line.left]
     anchors = [line.points[0][1] for line in named]
     heights = _heights(axes, anchors, [line.left for line in named])
     for line, anchor, height in zip(named, anchors, heights, strict=True):
-        _label(axes, line, line.left, (scene.x_range[0], anchor, height), -1)
+        _label(axes, line, line.left, inks[line.role], (scene.x_range[0], anchor, height), -1)
 
 
-def label_rates(axes: Axes, scene: Scene) -> None:
+def label_rates(axes: Axes, scene: Scene, inks: Mapping[Role, Ink] = INKS) -> None:
     """Name the horizontal lines right of where they end."""
     named = [line for line in scene.lines if line.right]
     anchors = [line.points[-1][1] for line in named]
     heights = _heights(axes, anchors, [line.right for line in named])
     for line, anchor, height in zip(named, anchors, heights, strict=True):
-        _label(axes, line, line.right, (scene.x_range[1], anchor, height), 1)
+        _label(axes, line, line.right, inks[line.role], (scene.x_range[1], anchor, height), 1)
 
 
-def label_knees(axes: Axes, scene: Scene) -> None:
+def label_knees(axes: Axes, scene: Scene, inks: Mapping[Role, Ink] = INKS) -> None:
     """Mark the knees and name their intensities in a row near the floor, where no line runs."""
-    unit = _per_point(axes, 0)
+    unit = per_point(axes, 0)
     sizes = [unit * (5.6 * len(knee.words) + 8) for knee in scene.knees]
     low, high = (math.log10(x) for x in scene.x_range)
     places = spread([math.log10(knee.intensity) for knee in scene.knees], sizes, low, high)
     for knee, place in zip(scene.knees, places, strict=True):
-        _knee(axes, knee, 10.0**place)
+        _knee(axes, knee, 10.0**place, inks[knee.role])
     if scene.knees:
         words: dict[str, Any] = {
             "fontsize": LABEL_POINTS,
@@ -75,8 +76,7 @@ def label_knees(axes: Axes, scene: Scene) -> None:
         axes.text(start, _floor(axes, KNEE_ROW_POINTS), "knees, FLOP/byte", **words)
 
 
-def _knee(axes: Axes, knee: Knee, place: float) -> None:
-    ink = INKS[knee.role]
+def _knee(axes: Axes, knee: Knee, place: float, ink: Ink) -> None:
     bend, end = _floor(axes, 27.0), _floor(axes, 16.0)
     xs, ys = [knee.intensity, knee.intensity, place], [knee.rate, bend, end]
     axes.plot(xs, ys, color=ink.color, lw=0.9, ls=":", zorder=2)
@@ -91,10 +91,9 @@ def _knee(axes: Axes, knee: Knee, place: float) -> None:
 
 
 def _label(
-    axes: Axes, line: Line, words: str, place: tuple[float, float, float], side: int
+    axes: Axes, line: Line, words: str, ink: Ink, place: tuple[float, float, float], side: int
 ) -> None:
     """Write words and lead from the line's end to them; ``place`` is x, the line's y, theirs."""
-    ink = INKS[line.role]
     end, anchor, height = place
     near, far, text = (_beside(end, axes, 0, side * points) for points in LEADER_POINTS)
     axes.plot([near, far], [anchor, height], color=ink.color, lw=0.7, clip_on=False)
@@ -110,7 +109,7 @@ def _label(
 
 def _heights(axes: Axes, anchors: list[float], texts: list[str]) -> list[float]:
     """Return where labels of those texts stand beside their anchors, above the row of knees."""
-    unit = _per_point(axes, 1)
+    unit = per_point(axes, 1)
     sizes = [unit * (LINE_POINTS * (text.count("\n") + 1) + 3.0) for text in texts]
     low = math.log10(_floor(axes, 2 * KNEE_ROW_POINTS))
     high = math.log10(axes.get_ylim()[1])
@@ -123,9 +122,12 @@ def _floor(axes: Axes, points: float) -> float:
 
 def _beside(value: float, axes: Axes, axis: int, points: float) -> float:
     """Return the coordinate that lies so many typographic points further on a log axis."""
-    return float(value * 10 ** (_per_point(axes, axis) * points))
+    return float(value * 10 ** (per_point(axes, axis) * points))
 
 
-def _per_point(axes: Axes, axis: int) -> float:
+def per_point(axes: Axes, axis: int) -> float:
+    """Return how far, in decades of a log axis, one typographic point reaches."""
     low, high = axes.get_xlim() if axis == 0 else axes.get_ylim()
-    return math.log10(high / low) / (INCHES[axis] * FRAME[2 + axis] * 72)
+    box = axes.get_window_extent()
+    points = (box.width, box.height)[axis] * 72 / axes.figure.dpi
+    return math.log10(high / low) / float(points)

@@ -1,7 +1,7 @@
 """What a roofline figure shows, as data: lines, fills and knees, before anything is drawn."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -100,11 +100,20 @@ class Subject:
         return bool(promised and self.peak and self.peak > promised * (1 + VISIBLE))
 
 
-def roofline_scene(calibration: Calibration, threads: int) -> Scene:
-    """Return what the roofline of that many threads shows; FP32 leads where it was measured."""
+def roofline_scene(
+    calibration: Calibration, threads: int, intensities: Sequence[float] = ()
+) -> Scene:
+    """Return what the roofline of that many threads shows; FP32 leads where it was measured.
+
+    Args:
+        calibration: what was measured.
+        threads: the team whose roofs are shown.
+        intensities: where operators stand; only as much is shown as they and the knees need.
+
+    """
     subject = _subject(calibration, threads)
     knees = tuple(_knees(subject))
-    x_range = _x_range(subject, knees)
+    x_range = _x_range(subject, knees, intensities)
     lines = (*_lighter(subject, x_range), *_roofs(subject, x_range))
     return Scene(
         lines=lines,
@@ -147,13 +156,20 @@ def _knees(subject: Subject) -> Iterator[Knee]:
             yield Knee(role=role, intensity=roof.knee, rate=roof.compute)
 
 
-def _x_range(subject: Subject, knees: Iterable[Knee]) -> Span:
-    """Return powers of two that show four octaves left of every knee and three right of it."""
+def _x_range(subject: Subject, knees: Iterable[Knee], intensities: Sequence[float]) -> Span:
+    """Return powers of two that show four octaves left of every knee and three right of it.
+
+    Around operators an octave either side is enough.
+    """
     levels = level_bandwidths(subject.calibration, subject.threads).values()
     turns = [knee.intensity for knee in knees]
     turns += [subject.peak / level.typical for level in levels if subject.peak]
-    low = min([0.25, *(turn / 16 for turn in turns)])
-    high = max([64.0, *(turn * 8 for turn in turns)])
+    if intensities:
+        shown = (*turns, *intensities)
+        low, high = min(shown) / 2, max(shown) * 2
+    else:
+        low = min([0.25, *(turn / 16 for turn in turns)])
+        high = max([64.0, *(turn * 8 for turn in turns)])
     return 2.0 ** math.floor(math.log2(low)), 2.0 ** math.ceil(math.log2(high))
 
 

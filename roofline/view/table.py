@@ -23,12 +23,12 @@ _STYLES = {"invalid": "bold red", "warning": "yellow", "advice": "cyan", "note":
 
 def render(calibration: Calibration) -> Group:
     """Return everything that a calibration says, for a rich console of 100 columns or more."""
-    parts: list[RenderableType] = [_pairs(None, rows.conditions(calibration))]
+    parts: list[RenderableType] = [pairs(None, rows.conditions(calibration))]
     parts += [_roofs(calibration, threads) for threads in team_sizes(calibration)]
-    parts += [_table(section) for section in rows.sections(calibration)]
-    parts.append(_pairs("Effects on time", rows.effects(calibration)))
-    parts.append(_pairs("Doubts (worst and best round)", rows.verdicts(calibration)))
-    parts.append(_pairs("Findings", map(_finding, calibration.findings)))
+    parts += [sheet(section) for section in rows.sections(calibration)]
+    parts.append(pairs("Effects on time", rows.effects(calibration)))
+    parts.append(pairs("Doubts (worst and best round)", rows.verdicts(calibration)))
+    parts.append(pairs("Findings", map(_finding, calibration.findings)))
     return Group(*(part for part in parts if not isinstance(part, Table) or part.row_count))
 
 
@@ -54,8 +54,9 @@ def _cells(calibration: Calibration, ceiling: Ceiling) -> Iterator[tuple[str, Sc
     yield from sorted(ceiling.evidence.items())
 
 
-def _table(section: rows.Section) -> Table:
-    table = _blank(section.title)
+def sheet(section: rows.Section) -> Table:
+    """Return a table with a header; columns whose name begins with ">" are set flush right."""
+    table = blank(section.title)
     table.show_header = True
     for name in section.columns:
         right = name.startswith(">")
@@ -66,18 +67,19 @@ def _table(section: rows.Section) -> Table:
     return table
 
 
-def _pairs(title: str | None, pairs: Iterable[tuple[str | Text, ...]]) -> Table:
-    table = _blank(title)
+def pairs(title: str | None, cells: Iterable[tuple[str | Text, ...]]) -> Table:
+    """Return a table without a header: names, and what is to be said of each."""
+    table = blank(title)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for pair in pairs:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in pair))
+    for row in cells:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     return table
 
 
 def _roofs(calibration: Calibration, threads: int) -> Table:
     cores = "1 core" if threads == 1 else f"{threads} cores"
-    table = _blank(f"Roofs of {cores}")
+    table = blank(f"Roofs of {cores}")
     for justify in ("left", "right", "right", "right"):
         table.add_column(justify=justify, no_wrap=True)
     table.add_column(overflow="fold")
@@ -94,7 +96,8 @@ def _finding(finding: Finding) -> tuple[Text, Text]:
     return Text(finding.severity, style=_STYLES[finding.severity]), text
 
 
-def _blank(title: str | None) -> Table:
+def blank(title: str | None) -> Table:
+    """Return a table without columns, in the look that all share."""
     return Table(
         title=Text(f"\n{title}", style="bold") if title else None,
         title_justify="left",

@@ -2,7 +2,7 @@
 
 import sys
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from roofline.records import Calibration
 from roofline.view.table import WIDTH, render
@@ -10,6 +10,11 @@ from roofline.view.table import WIDTH, render
 
 def print_table(calibration: Calibration) -> None:
     """Print every table of a calibration on stdout."""
+    show(render(calibration))
+
+
+def show(tables: RenderableType) -> None:
+    """Print tables on stdout."""
     width = None if sys.stdout.isatty() else WIDTH
-    Console(width=width, highlight=False).print(render(calibration))
+    Console(width=width, highlight=False).print(tables)
     sys.stdout.flush()

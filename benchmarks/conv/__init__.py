@@ -1,0 +1,1 @@
+"""Convolution kernels: emitted micro-kernels, called from tables that a schedule writes."""

@@ -1,0 +1,168 @@
+"""Where channels lie inside: blocks of one vector each (NCHWc), and weights as kernels walk them.
+
+Activations are arrays (copies, batch, blocks, height, width, lanes). A block holds channels of one
+group, or several narrow groups; a group with fewer channels than a vector lies in planes (blocks
+of one lane). Lanes without a channel are zero.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.conv.micro import pattern
+from roofline.physics.tiling import Tiling, depth, groups_in_vector, out_blocks, planar
+from roofline.physics.workload import ITEM_BYTES
+from roofline.records import ConvShape
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where each channel of a tensor lies: its block, and its lane in there."""
+
+    block: NDArray[np.intp]
+    lane: NDArray[np.intp]
+    blocks: int
+    lanes: int
+
+    def pack(self, natural: Array) -> Array:
+        """Turn (batch, channels, height, width) into (batch, blocks, height, width, lanes)."""
+        batch, _, height, width = natural.shape
+        packed = np.zeros((batch, self.blocks, height, width, self.lanes), natural.dtype)
+        packed[:, self.block, :, :, self.lane] = natural.swapaxes(0, 1)
+        return packed
+
+    def unpack(self, packed: Array) -> Array:
+        """Turn it back."""
+        return np.asarray(packed[:, self.block, :, :, self.lane].swapaxes(0, 1))
+
+    @property
+    def unused(self) -> NDArray[np.bool_]:
+        """Return which (block, lane) holds no channel."""
+        empty = np.ones((self.blocks, self.lanes), np.bool_)
+        empty[self.block, self.lane] = False
+        return empty
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The tensors of one operator as its kernels see them; all sizes in elements."""
+
+    shape: ConvShape
+    tiling: Tiling
+
+    @property
+    def item(self) -> int:
+        """Bytes of an element."""
+        return ITEM_BYTES[self.shape.dtype]
+
+    @property
+    def inputs(self) -> Places:
+        """Where input channels lie."""
+        lanes = self.tiling.lanes
+        if self.tiling.strategy == "broadcast" and planar(self.shape, lanes):
+            channels = np.arange(self.shape.in_channels)
+            return Places(channels, np.zeros_like(channels), channels.size, 1)
+        return _places(self.shape, self.tiling, self.shape.group_in)
+
+    @property
+    def outputs(self) -> Places:
+        """Where output channels lie."""
+        return _places(self.shape, self.tiling, self.shape.group_out)
+
+    @property
+    def x_shape(self) -> tuple[int, int, int, int, int]:
+        """Shape of one copy of the input."""
+        places, shape = self.inputs, self.shape
+        return shape.batch, places.blocks, shape.height, shape.width, places.lanes
+
+    @property
+    def out_shape(self) -> tuple[int, int, int, int, int]:
+        """Shape of one copy of the output."""
+        places, shape = self.outputs, self.shape
+        return shape.batch, places.blocks, shape.out_height, shape.out_width, places.lanes
+
+    @property
+    def depth(self) -> int:
+        """Input channels that weights exist for: whole turns of the innermost loop."""
+        return depth(self.shape, self.tiling)
+
+    @property
+    def taps(self) -> int:
+        """Kernel rows times columns."""
+        return self.shape.kernel[0] * self.shape.kernel[1]
+
+    @property
+    def factors(self) -> int:
+        """Elements of the weights proper; the bias follows, then the indices."""
+        return self.outputs.blocks * self.tiling.lanes * self.depth * self.taps
+
+    @property
+    def weight_elements(self) -> int:
+        """Elements of weights, bias and indices together."""
+        lanes = self.tiling.lanes
+        return self.factors + self.outputs.blocks * lanes + self.shape.group_in * lanes
+
+    def pack_weights(self, weights: Array, bias: Array | None) -> Array:
+        """Return weights (out, in/g, kh, kw), bias and indices as one flat array."""
+        flat = np.zeros(self.weight_elements, weights.dtype)
+        pack = _broadcast_weights if self.tiling.strategy == "broadcast" else _lane_weights
+        flat[: self.factors] = pack(self, weights)
+        end = self.factors + self.outputs.blocks * self.tiling.lanes
+        if bias is not None:
+            places = self.outputs
+            flat[self.factors : end].reshape(-1, places.lanes)[places.block, places.lane] = bias
+        if self.tiling.strategy == "permute":
+            integer = np.int32 if self.item == 4 else np.int64
+            flat[end:].view(integer)[:] = self._indices().ravel()
+        return flat
+
+    def _indices(self) -> NDArray[np.int64]:
+        shape, lanes = self.shape, self.tiling.lanes
+        rows = [pattern(i, lanes, shape.group_in, shape.group_out) for i in range(shape.group_in)]
+        return np.array(rows, np.int64)
+
+
+def _places(shape: ConvShape, tiling: Tiling, group: int) -> Places:
+    channel = np.arange(shape.groups * group)
+    number, within = np.divmod(channel, group)
+    if tiling.strategy == "broadcast":
+        per_group = -(-group // tiling.lanes)
+        block, lane = np.divmod(within, tiling.lanes)
+        return Places(number * per_group + block, lane, shape.groups * per_group, tiling.lanes)
+    together = groups_in_vector(shape, tiling.lanes)
+    block, place = np.divmod(number, together)
+    blocks = -(-shape.groups // together)
+    return Places(block, place * group + within, blocks, tiling.lanes)
+
+
+def _broadcast_weights(layout: Layout, weights: Array) -> Array:
+    """Order as group, tile of output blocks, input block, kh, kw, channel, block, lane."""
+    shape, tiling = layout.shape, layout.tiling
+    lanes, per_group = tiling.lanes, out_blocks(shape, tiling.lanes)
+    padded = np.zeros((shape.groups, per_group * lanes, layout.depth, *shape.kernel), weights.dtype)
+    grouped = weights.reshape(shape.groups, shape.group_out, shape.group_in, *shape.kernel)
+    padded[:, : shape.group_out, : shape.group_in] = grouped
+    step = layout.depth if planar(shape, lanes) else lanes
+    pieces = []
+    for group in padded:
+        for first in range(0, per_group, tiling.blocks):
+            part = group[first * lanes : (first + tiling.blocks) * lanes]
+            for start in range(0, layout.depth, step):
+                block = part[:, start : start + step]
+                split = block.reshape(-1, lanes, *block.shape[1:])
+                pieces.append(split.transpose(3, 4, 2, 0, 1).ravel())
+    return np.concatenate(pieces)
+
+
+def _lane_weights(layout: Layout, weights: Array) -> Array:
+    """Order as block, kh, channel of the group, kw, lane."""
+    places = layout.outputs
+    height, width = layout.shape.kernel
+    shape = (places.blocks, height, layout.shape.group_in, width, places.lanes)
+    packed = np.zeros(shape, weights.dtype)
+    packed[places.block, :, :, :, places.lane] = weights.transpose(0, 2, 1, 3)
+    return packed.ravel()

@@ -1,0 +1,210 @@
+"""One convolution ready to be timed: its tensors in fresh memory, its tables, its check."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.buffers import PAGE, Buffer, random_normal
+from benchmarks.conv import tables, words
+from benchmarks.conv.layout import Layout
+from benchmarks.conv.recipes import CALL, micro_recipe
+from benchmarks.conv.reference import agrees, outputs_at, positions
+from benchmarks.conv.schedule import Call, Micro, units
+from benchmarks.kernels import KernelCache, Recipe
+from benchmarks.team import Segment, Team
+from roofline.physics.tiling import from_parameters
+from roofline.physics.workload import ITEM_BYTES, conv_shape
+from roofline.records import Case
+
+Array = NDArray[Any]
+_PATTERN = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A case as its kernels see it: layout, and each thread's calls."""
+
+    layout: Layout
+    bits: int
+    fused: bool
+    parts: tuple[tuple[Call, ...], ...]
+
+    @property
+    def recipes(self) -> dict[Micro, Recipe]:
+        """How each micro-kernel is made."""
+        used = {call.micro for part in self.parts for call in part}
+        return {m: micro_recipe(self.layout, m, self.bits, fused=self.fused) for m in used}
+
+
+def plan(case: Case) -> Plan:
+    """Return the plan of a convolution's case.
+
+    Raises:
+        RooflineError: its parameters are no convolution.
+
+    """
+    shape = conv_shape(case.parameters, case.dtype)
+    lanes = case.bits // (8 * ITEM_BYTES[case.dtype])
+    layout = Layout(shape, from_parameters(shape, lanes, case.parameters))
+    parts = tables.share(list(units(layout)), case.threads)
+    fused = case.parameters.get("fused") is not False
+    return Plan(layout, case.bits, fused, tuple(map(tuple, parts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The weights of an operator: natural, as the reference wants them, and packed."""
+
+    weights: Array
+    bias: Array | None
+    packed: Array
+
+
+def train(layout: Layout, seed: int = 7) -> Trained:
+    """Return normal random weights of a layout."""
+    shape = layout.shape
+    size = (shape.out_channels, shape.group_in, *shape.kernel)
+    draw = np.random.default_rng(seed)
+    weights = draw.standard_normal(size, np.float32).astype(shape.dtype)
+    bias = draw.standard_normal(shape.out_channels).astype(shape.dtype) if shape.bias else None
+    return Trained(weights, bias, layout.pack_weights(weights, bias))
+
+
+class Tensors:
+    """Input, weights and output of an operator, so many copies of each, in memory just mapped."""
+
+    def __init__(
+        self, layout: Layout, trained: Trained, copies: int, team: Team, threads: int
+    ) -> None:
+        self.layout, self.copies = layout, copies
+        sizes = [
+            int(np.prod(layout.x_shape)),
+            layout.weight_elements,
+            int(np.prod(layout.out_shape)),
+        ]
+        # Copies start at different places within a page, as an allocator's would.
+        self._strides = [-(-size * layout.item // 64) * 64 for size in sizes]
+        self._buffers = [Buffer(stride * copies + PAGE, huge=True) for stride in self._strides]
+        pattern = random_normal(_PATTERN, layout.shape.dtype, seed=11)
+        team.each(threads, lambda index: self._touch(index, threads, pattern))
+        self._finish(trained)
+
+    def _touch(self, index: int, threads: int, pattern: Array) -> None:
+        """Fill one thread's part of every buffer, so that its pages are near to it."""
+        for buffer in self._buffers:
+            flat = buffer.view(self.layout.shape.dtype)
+            first, last = (flat.size * i // threads for i in (index, index + 1))
+            for start in range(first, last, pattern.size):
+                stop = min(last, start + pattern.size)
+                flat[start:stop] = pattern[: stop - start]
+
+    def _finish(self, trained: Trained) -> None:
+        unused = self.layout.inputs.unused
+        for copy in range(self.copies):
+            if unused.any():
+                x = self.x(copy)
+                for block, lane in np.argwhere(unused):
+                    x[:, block, :, :, lane] = 0
+            self._view(1, copy, (self.layout.weight_elements,))[:] = trained.packed
+
+    def _view(self, tensor: int, copy: int, shape: tuple[int, ...]) -> Array:
+        start = copy * self._strides[tensor] // self.layout.item
+        flat = self._buffers[tensor].view(self.layout.shape.dtype)
+        return np.asarray(flat[start : start + int(np.prod(shape))].reshape(shape))
+
+    def x(self, copy: int) -> Array:
+        """Return one copy of the packed input."""
+        return self._view(0, copy, self.layout.x_shape)
+
+    def out(self, copy: int) -> Array:
+        """Return one copy of the packed output."""
+        return self._view(2, copy, self.layout.out_shape)
+
+    @property
+    def bases(self) -> NDArray[np.int64]:
+        """Addresses (copies, tensors)."""
+        addresses = [buffer.address for buffer in self._buffers]
+        return np.array(
+            [
+                [a + copy * s for a, s in zip(addresses, self._strides, strict=True)]
+                for copy in range(self.copies)
+            ],
+            np.int64,
+        )
+
+
+class Operator:
+    """A convolution in memory, cut into one segment a thread.
+
+    Args:
+        plan: what runs.
+        tensors: where.
+        kernels: the cache to compile through.
+
+    """
+
+    def __init__(self, plan: Plan, tensors: Tensors, kernels: KernelCache) -> None:
+        self.plan, self.tensors = plan, tensors
+        self._call = kernels.get(CALL)
+        self._made = {m: kernels.get(recipe) for m, recipe in plan.recipes.items()}
+        self._bases = tensors.bases
+        self._shared = [tables.shared_words(plan.layout) for _ in plan.parts]
+        self._tables = [
+            tables.entries(part, lambda micro: self._made[micro].address, shared)
+            for part, shared in zip(plan.parts, self._shared, strict=True)
+        ]
+        pairs = zip(self._tables, self._shared, strict=True)
+        self._blocks = [tables.call_block(table, shared, self._bases) for table, shared in pairs]
+
+    @property
+    def digest(self) -> str:
+        """Hash of all the machine code that it runs."""
+        digests = sorted(kernel.verdict.digest for kernel in self._made.values())
+        text = " ".join([self._call.verdict.digest, *digests])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def programs(self, repeats: int) -> list[list[Segment]]:
+        """Return each thread's program: so many calls, each ended by the whole team."""
+        return [[Segment(self._call, block, repeats, joined=True)] for block in self._blocks]
+
+    def reset(self) -> None:
+        """Spoil the first copy's output and turn back to it."""
+        self.tensors.out(0)[:] = np.nan
+        for block in self._blocks:
+            block[words.COPY] = 0
+
+    def correct(self, trained: Trained) -> bool:
+        """Whether the first copy's output is whole, and right where it is compared."""
+        layout, out = self.plan.layout, self.tensors.out(0)
+        where = positions(layout.shape)
+        expected = outputs_at(
+            layout.shape,
+            self.tensors.x(0),
+            layout.inputs,
+            trained.weights,
+            trained.bias,
+            where,
+        )
+        places = layout.outputs
+        answer = out[
+            where[:, 0, None], places.block, where[:, 1, None], where[:, 2, None], places.lane
+        ]
+        whole = bool(np.isfinite(out).all())
+        return whole and agrees(answer, expected, layout.shape.dtype)
+
+
+def prepare(
+    case: Case, trained: Trained, team: Team, kernels: KernelCache, copies: int = 1
+) -> Operator:
+    """Return the operator of a case in fresh memory."""
+    made = plan(case)
+    return Operator(made, Tensors(made.layout, trained, copies, team, case.threads), kernels)
+
+
+def calls_of(parts: Sequence[Sequence[Call]]) -> int:
+    """Return how many entries all threads have together."""
+    return sum(len(part) for part in parts)

@@ -1,0 +1,200 @@
+"""Which micro-kernel runs where: a shape and its tiling as calls, in the order of the caches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.conv.layout import Layout
+from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
+from roofline.physics.tiling import flattened, out_blocks
+from roofline.records import ConvShape
+
+
+@dataclass(frozen=True, slots=True)
+class Micro:
+    """What a micro-kernel is compiled for: its register tile, and the taps it has all at once.
+
+    No blocks: the one that fills outputs without taps. No taps: they are counted at run time.
+    """
+
+    columns: int
+    blocks: int
+    taps: int = 0
+
+
+FILL = Micro(1, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One entry: offsets and steps in bytes from the bases of one copy of the tensors."""
+
+    micro: Micro
+    x: int
+    weights: int
+    out: int
+    init: int
+    accumulate: bool
+    tiles: int = 1
+    x_tile: int = 0
+    out_tile: int = 0
+    channel_blocks: int = 1
+    weights_block: int = 0
+    rows: int = 1
+    weights_row: int = 0
+    taps: int = 1
+    channels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Calls that one thread runs together, and their multiply-adds of whole vectors."""
+
+    cost: int
+    calls: tuple[Call, ...]
+
+
+def units(layout: Layout) -> Iterator[Unit]:
+    """Yield the parts of an operator that may run on different threads, in order."""
+    cut = _broadcast_units if layout.tiling.strategy == "broadcast" else _lane_units
+    shape = flattened(layout.shape)
+    for image in range(shape.batch):
+        for part in row_blocks(shape, layout.tiling):
+            found = list(spans(shape, layout.tiling, part))
+            yield from cut(shape, layout, image, found)
+
+
+def _broadcast_units(
+    shape: ConvShape, layout: Layout, image: int, found: Sequence[Span]
+) -> Iterator[Unit]:
+    per_group = out_blocks(shape, layout.tiling.lanes)
+    pieces = slices(layout.shape, layout.tiling)
+    for group in range(shape.groups):
+        for first in range(0, per_group, layout.tiling.blocks):
+            count = min(layout.tiling.blocks, per_group - first)
+            at = _At(shape, layout, image, group, group * per_group + first, count)
+            calls = [
+                call
+                for index, piece in enumerate(pieces)
+                for span in found
+                for call in at.calls(span, piece, fresh=index == 0)
+            ]
+            yield Unit(sum(map(_cost, calls)), tuple(calls))
+
+
+def _lane_units(
+    shape: ConvShape, layout: Layout, image: int, found: Sequence[Span]
+) -> Iterator[Unit]:
+    whole = Slice(0, 1, shape.group_in, shape.group_in, 0)
+    for block in range(layout.outputs.blocks):
+        at = _At(shape, layout, image, block, block, 1)
+        calls = [call for span in found for call in at.calls(span, whole, fresh=True)]
+        yield Unit(sum(map(_cost, calls)), tuple(calls))
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """One tile of output channels of one image, from which calls count their offsets."""
+
+    shape: ConvShape
+    layout: Layout
+    image: int
+    group: int
+    block: int
+    blocks: int
+
+    def calls(self, span: Span, piece: Slice, *, fresh: bool) -> Iterator[Call]:
+        """Yield the calls of a span: one, but for outputs that are begun without a tap."""
+        begins = fresh and span.first
+        if not span.reached:
+            if begins:
+                yield from self._fills(span)
+            return
+        yield self._call(span, piece, accumulate=not begins)
+
+    def _call(self, span: Span, piece: Slice, *, accumulate: bool) -> Call:
+        item, lanes = self.layout.item, self.layout.tiling.lanes
+        vectors = self.blocks * lanes * item
+        row = span.row * self.shape.stride[0] - self.shape.padding[0]
+        row += span.kernel_rows.start * self.shape.dilation[0]
+        column = span.column * self.shape.stride[1] - self.shape.padding[1]
+        column += span.kernel_columns.start * self.shape.dilation[1]
+        out, tap = self._out(span.row, span.column), piece.depth * vectors
+        taps = self.shape.kernel[1]
+        lanewise = self.layout.tiling.strategy != "broadcast"
+        # Where channels are lanes, the taps of a row lie together, channel by channel.
+        along = lanes * item if lanewise else tap
+        skipped = span.kernel_rows.start * taps * tap + span.kernel_columns.start * along
+        return Call(
+            micro=Micro(span.columns, self.blocks, len(span.kernel_columns) * lanewise),
+            x=self._x(piece.block, row, column),
+            weights=self._weights_start(piece) + skipped,
+            out=out,
+            init=out if accumulate else self._bias(0),
+            accumulate=accumulate,
+            tiles=span.tiles,
+            x_tile=self._x_step(span),
+            out_tile=self._out_step(span),
+            channel_blocks=piece.blocks,
+            weights_block=self.layout.taps * tap,
+            rows=len(span.kernel_rows),
+            weights_row=taps * tap,
+            taps=len(span.kernel_columns),
+            channels=piece.turns,
+        )
+
+    def _weights_start(self, piece: Slice) -> int:
+        """Blocks before this tile have weights for all channels, then come those before a slice."""
+        lanes, taps = self.layout.tiling.lanes, self.layout.taps
+        before = self.block * lanes * self.layout.depth + piece.start * self.blocks * lanes
+        return before * taps * self.layout.item
+
+    def _fills(self, span: Span) -> Iterator[Call]:
+        for block in range(self.blocks):
+            for column in range(span.columns):
+                yield Call(
+                    micro=FILL,
+                    x=0,
+                    weights=0,
+                    out=self._out(span.row, span.column + column, block),
+                    init=self._bias(block),
+                    accumulate=False,
+                    tiles=span.tiles,
+                    out_tile=self._out_step(span),
+                )
+
+    def _bias(self, block: int) -> int:
+        vector = self.layout.tiling.lanes * self.layout.item
+        return self.layout.factors * self.layout.item + (self.block + block) * vector
+
+    def _x(self, block: int, row: int, column: int) -> int:
+        places = self.layout.inputs
+        first = self.group * (places.blocks // self._groups) + block
+        plane = self.image * places.blocks + first
+        position = (plane * self.shape.height + row) * self.shape.width + column
+        return position * places.lanes * self.layout.item
+
+    @property
+    def _groups(self) -> int:
+        """How many parts the input's blocks fall into: groups, or vectors of narrow groups."""
+        narrow = self.layout.tiling.strategy != "broadcast"
+        return self.layout.outputs.blocks if narrow else self.shape.groups
+
+    def _out(self, row: int, column: int, block: int = 0) -> int:
+        plane = self.image * self.layout.outputs.blocks + self.block + block
+        position = (plane * self.shape.out_height + row) * self.shape.out_width + column
+        return position * self.layout.tiling.lanes * self.layout.item
+
+    def _x_step(self, span: Span) -> int:
+        item = self.layout.inputs.lanes * self.layout.item
+        if span.down:
+            return self.shape.stride[0] * self.shape.width * item
+        return span.columns * self.shape.stride[1] * item
+
+    def _out_step(self, span: Span) -> int:
+        step = self.shape.out_width if span.down else span.columns
+        return step * self.layout.tiling.lanes * self.layout.item
+
+
+def _cost(call: Call) -> int:
+    each = call.micro.columns * max(1, call.micro.blocks) * call.rows * call.taps
+    return call.tiles * each * call.channel_blocks * call.channels

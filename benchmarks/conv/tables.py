@@ -1,0 +1,81 @@
+"""A schedule as the tables that compiled code walks: one list of entries a thread."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.conv import words
+from benchmarks.conv.layout import Layout
+from benchmarks.conv.schedule import Call, Micro, Unit
+from roofline.physics.tiling import planar, unroll
+
+Words = NDArray[np.int64]
+
+
+def share(units: Sequence[Unit], threads: int) -> list[list[Call]]:
+    """Split units among threads in their order, by cost."""
+    total = sum(unit.cost for unit in units)
+    parts: list[list[Call]] = [[] for _ in range(threads)]
+    done = 0
+    for unit in units:
+        # By its middle, so that a unit goes to the thread that owns most of it.
+        owner = (2 * done + unit.cost) * threads // (2 * total) if total else 0
+        parts[min(owner, threads - 1)].extend(unit.calls)
+        done += unit.cost
+    return parts
+
+
+def entries(calls: Sequence[Call], address: Callable[[Micro], int], shared: Words) -> Words:
+    """Return the calls as a table (calls, ENTRY_WORDS)."""
+    table = np.zeros((len(calls), words.ENTRY_WORDS), np.int64)
+    addresses = {micro: address(micro) for micro in {call.micro for call in calls}}
+    for row, call in zip(table, calls, strict=True):
+        row[:] = (
+            addresses[call.micro],
+            shared.ctypes.data,
+            call.x,
+            call.weights,
+            call.out,
+            call.init,
+            call.accumulate,
+            call.tiles,
+            call.x_tile,
+            call.out_tile,
+            call.channel_blocks,
+            call.weights_block,
+            call.rows,
+            call.weights_row,
+            call.taps,
+            call.channels,
+        )
+    return table
+
+
+def shared_words(layout: Layout) -> Words:
+    """Return what all entries share; the bases are written at each call."""
+    shape, item = layout.shape, layout.item
+    places, lanes = layout.inputs, layout.tiling.lanes
+    plane = shape.height * shape.width * places.lanes * item
+    out_plane = shape.out_height * shape.out_width * lanes * item
+    block = np.zeros(words.SHARED_WORDS, np.int64)
+    block[words.X_BLOCK] = plane
+    block[words.X_ROW] = shape.dilation[0] * shape.width * places.lanes * item
+    block[words.X_TAP] = shape.dilation[1] * places.lanes * item
+    if layout.tiling.strategy == "broadcast":
+        block[words.X_CHANNEL] = plane if planar(shape, lanes) else unroll(lanes) * item
+    block[words.OUT_BLOCK] = out_plane
+    block[words.INDICES] = (layout.factors + layout.outputs.blocks * lanes) * item
+    block[words.WEIGHTS_CHANNEL] = shape.kernel[1] * lanes * item
+    return block
+
+
+def call_block(table: Words, shared: Words, places: Words) -> Words:
+    """Return the block of a whole call; `places` is (copies, BASES), kept by the caller."""
+    block = np.zeros(words.CALL_WORDS, np.int64)
+    block[words.ENTRIES] = table.ctypes.data
+    block[words.COUNT] = len(table)
+    block[words.TARGET] = shared.ctypes.data
+    block[words.COPIES] = len(places)
+    block[words.PLACES] = places.ctypes.data
+    return block

@@ -1,0 +1,28 @@
+"""What one round of a case brings back."""
+
+from dataclasses import dataclass, field
+
+from benchmarks.team import Disturbance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """What one round of a case brought back.
+
+    Attributes:
+        seconds: of one repetition, by sample.
+        steps_per_second: of each chain beside the work, by sample, averaged over threads.
+        loops: repetitions in a sample.
+        checked: the answer was right.
+        kernel_digest: hash of the timed code.
+        dropped: team calls given up because the threads did not start together.
+
+    """
+
+    seconds: list[float]
+    steps_per_second: dict[str, list[float]] = field(default_factory=dict)
+    loops: int = 1
+    checked: bool = True
+    kernel_digest: str = ""
+    dropped: int = 0
+    disturbance: Disturbance = field(default_factory=Disturbance)

@@ -1,0 +1,1 @@
+"""Who runs an operator: our kernels first, then the libraries that people use."""

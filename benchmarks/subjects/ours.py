@@ -1,0 +1,94 @@
+"""Our own convolution kernels as a subject: prepared, checked once, timed round by round."""
+
+from benchmarks import cases
+from benchmarks.conv.operator import Operator, Plan, Tensors, Trained, plan, train
+from benchmarks.conv.recipes import CALL
+from benchmarks.kernels import KernelCache
+from benchmarks.sampled import Sampled
+from benchmarks.team import Team
+from benchmarks.timing import repeats_for, team_elapsed
+from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.records import Case
+
+# Packing weights takes longer than copying them: they are kept up to this many bytes in all.
+_KEPT_WEIGHTS = 1 << 28
+
+
+class Ours:
+    """Runs the cases of `benchmarks.cases` named "conv".
+
+    Args:
+        team: who runs them.
+        kernels: the cache to compile through.
+        clock_cost: seconds that one reading of the clock takes.
+
+    """
+
+    def __init__(self, team: Team, kernels: KernelCache, clock_cost: float) -> None:
+        self._team, self._kernels, self._clock_cost = team, kernels, clock_cost
+        self._plans: dict[str, Plan] = {}
+        self._trained: dict[str, Trained] = {}
+        self._kept = 0
+        self._repeats: dict[str, int] = {}
+
+    def prepare(self, case: Case) -> None:
+        """Plan a case and compile its kernels."""
+        self._kernels.get(CALL)
+        for recipe in self._plan(case).recipes.values():
+            self._kernels.get(recipe)
+
+    def run(self, case: Case, samples: int) -> Sampled:
+        """Time a case on fresh memory; its answer is checked before it is first timed.
+
+        Raises:
+            RooflineError: its answer is wrong, or the team can't be started.
+
+        """
+        planned = self._plan(case)
+        trained = self._train(case, planned)
+        copies = int(case.parameters.get("copies") or 1)
+        tensors = Tensors(planned.layout, trained, copies, self._team, case.threads)
+        operator = Operator(planned, tensors, self._kernels)
+        if case.key not in self._repeats:
+            self._check(case, operator, trained)
+            self._repeats[case.key] = self._repeats_of(operator)
+        repeats = self._repeats[case.key]
+        timed = self._team.time(operator.programs(repeats), samples)
+        return Sampled(
+            seconds=[team_elapsed(windows, 0) / repeats for windows in timed.windows],
+            loops=repeats,
+            kernel_digest=operator.digest,
+            dropped=timed.attempts - 1,
+            disturbance=timed.disturbance,
+        )
+
+    def _plan(self, case: Case) -> Plan:
+        if case.key not in self._plans:
+            self._plans[case.key] = plan(case)
+        return self._plans[case.key]
+
+    def _train(self, case: Case, planned: Plan) -> Trained:
+        if case.key in self._trained:
+            return self._trained[case.key]
+        trained = train(planned.layout)
+        size = trained.packed.nbytes + trained.weights.nbytes
+        if self._kept + size <= _KEPT_WEIGHTS:
+            self._trained[case.key] = trained
+            self._kept += size
+        return trained
+
+    def _check(self, case: Case, operator: Operator, trained: Trained) -> None:
+        operator.reset()
+        self._team.time(operator.programs(1), 1)
+        if not operator.correct(trained):
+            raise RooflineError(
+                f"the convolution {operator.plan.layout.shape.text} computes a wrong answer "
+                f"({cases.benchmark(case).check}): nothing it measures can be trusted.",
+                CANNOT_MEASURE,
+            )
+
+    def _repeats_of(self, operator: Operator) -> int:
+        def trial(repeats: int) -> float:
+            return team_elapsed(self._team.time(operator.programs(repeats), 1).windows[0], 0)
+
+        return repeats_for(trial, clock_cost=self._clock_cost)

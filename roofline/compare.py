@@ -1,0 +1,184 @@
+"""`python -m roofline.compare`: convolutions predicted from the roofline, and measured."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roofline.commandline import exit_status
+from roofline.errors import RooflineError
+
+if TYPE_CHECKING:
+    from roofline.comparing.operators import Operators
+    from roofline.records import Calibration, Report, Sweep
+
+DESCRIPTION = """Predict how long convolutions take from this machine's calibration, measure them,
+and show where prediction and machine disagree. Without a list of shapes: about 60 layers of
+ResNet, MobileNet and ShuffleNet, dense against depthwise, and ladders over groups."""
+EPILOG = """--shapes reads the columns name,batch,in_channels,height,width,out_channels,kernel,
+stride,padding,dilation,groups,bias,dtype; channels, height, width and kernel must be there; pairs
+are written 3 or 3x5. Exit: 0 fine; 1 a layer beat the bound (faster-than-roof), or --tolerance was
+given and a layer lies outside; 2 bad input; 3 cannot measure here."""
+SYSTEM = Path("/")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    return exit_status(lambda: run(options))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Find or measure a sweep, compare it with its calibration, show the answer."""
+    _check_outputs(options)
+    sweep, operators = _archived(options) if options.measured else _measured(options)
+    from roofline.comparing.reporting import report
+    from roofline.physics.judge import TOLERANCE
+
+    tolerance = TOLERANCE if options.tolerance is None else options.tolerance
+    answer = report(sweep, operators, tolerance=tolerance)
+    _show(options, answer, sweep, operators.calibration)
+    return _status(answer, strict=options.tolerance is not None)
+
+
+def _parser() -> argparse.ArgumentParser:
+    name = "python -m roofline.compare"
+    parser = argparse.ArgumentParser(name, description=DESCRIPTION, epilog=EPILOG)
+    add = parser.add_argument
+    add("--shapes", type=Path, metavar="FILE.csv", help="measure these instead")
+    add("--random", type=_count, metavar="N", help="measure N shapes drawn from a stated domain")
+    add("--seed", type=_seed, metavar="S", help="of the draw (default: 1)")
+    add("--measured", metavar="FILE|latest", help="compare a kept sweep again, measuring nothing")
+    add("--subject", metavar="NAME", help="who runs the operators (default: ours)")
+    add("--threads", type=_count, metavar="N", help="cores to use (default: all usable ones)")
+    add("--isa", metavar="ISA", help="cap the vectors: avx512, avx2 or sse2")
+    add("--cold", action="store_true", help="rotate buffers past the last-level cache")
+    add("--tolerance", type=_fraction, metavar="T", help="verdicts within 1 + T (default: 0.25)")
+    add("--csv", type=Path, metavar="FILE", help="write one row a layer, in SI units")
+    add("--json", action="store_true", help="print the comparison as JSON instead of tables")
+    paths: dict[str, Any] = {"nargs": "+", "action": "extend", "type": Path, "metavar": "PATH"}
+    add("--figure", **paths, help="draw operators on the roofline (.svg, .png)")
+    add("--results", metavar="PATH", help="records' folder (default: $ROOFLINE_RESULTS, results/)")
+    add("--site", default="local", metavar="NAME", help="where in there (default: local)")
+    add("--no-save", action="store_true", help="don't keep the sweep")
+    add("--quiet", action="store_true", help="no progress and advice on stderr")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 up")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
+def _fraction(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no fraction like 0.25")
+    return value
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse what can't be written before anything is measured."""
+    if options.csv:
+        parent = options.csv.absolute().parent
+        if options.csv.is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise RooflineError(f"cannot write {options.csv}: name a file in a folder of yours.")
+    if options.figure:
+        from roofline.view import canvas
+
+        canvas.check(options.figure)
+
+
+def _archived(options: argparse.Namespace) -> tuple[Sweep, Operators]:
+    """Return a kept sweep and the operators of its calibration."""
+    from roofline.comparing.archived import LATEST, calibration_of, sweep_of
+    from roofline.comparing.measured import host
+    from roofline.comparing.operators import Operators
+    from roofline.store.files import Store, resolve_root
+
+    names = ("shapes", "random", "seed", "subject", "threads", "isa", "cold")
+    given = [f"--{name}" for name in names if getattr(options, name) not in (None, False)]
+    if given:
+        raise RooflineError(f"--measured shows what was measured: leave {' and '.join(given)} out.")
+    store = Store(resolve_root(options.results))
+    node, machine_id = host() if options.measured == LATEST else ("", "")
+    sweep, path = sweep_of(options.measured, store, node, machine_id)
+    _say(options, f"sweep: {path}")
+    calibration = calibration_of(sweep, path, store)
+    return sweep, Operators(calibration, sweep.threads, cold=sweep.cache == "cold")
+
+
+def _measured(options: argparse.Namespace) -> tuple[Sweep, Operators]:
+    """Measure a sweep and keep it; whatever can be refused is refused before."""
+    from roofline.comparing.measured import Wish, measured
+    from roofline.view.progress import Bar
+
+    wish = Wish(
+        shapes=options.shapes,
+        random=options.random,
+        seed=options.seed,
+        subject=options.subject or "ours",
+        threads=options.threads,
+        isa_cap=options.isa,
+        cold=options.cold,
+        results=options.results,
+        site=None if options.no_save else options.site,
+    )
+    say = functools.partial(_say, options)
+    if options.quiet:
+        return measured(wish, say)
+    with Bar(sys.stderr) as bar:
+        return measured(wish, say, bar.show)
+
+
+def _say(options: argparse.Namespace, text: str) -> None:
+    if not options.quiet:
+        print(text, file=sys.stderr)
+
+
+def _show(
+    options: argparse.Namespace, answer: Report, sweep: Sweep, calibration: Calibration
+) -> None:
+    if options.csv:
+        from roofline.view.comparison_csv import comparison_csv
+
+        comparison_csv(answer, options.csv)
+    if options.figure:
+        from roofline.view.comparison_figure import save_comparison
+
+        save_comparison(answer, calibration, options.figure)
+    if options.json:
+        from roofline.view.comparison_json import to_json
+
+        print(to_json(answer), end="", flush=True)
+    else:
+        from roofline.view.comparison_terminal import print_comparison
+
+        print_comparison(answer)
+    for finding in sweep.findings:
+        _say(options, f"{finding.severity}: {finding.what}: {finding.why_it_matters}")
+
+
+def _status(answer: Report, *, strict: bool) -> int:
+    verdicts = {row.verdict for row in answer.rows}
+    outside = verdicts & {"slower", "faster"}
+    return 1 if "faster-than-roof" in verdicts or (strict and outside) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

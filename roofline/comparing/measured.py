@@ -1,0 +1,136 @@
+"""A sweep measured here and now: everything checked first, then one child, then the store."""
+
+import functools
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import roofline
+from roofline import shapes
+from roofline.comparing.calibrated import described, newest, now
+from roofline.comparing.operators import SUBJECTS, Operators
+from roofline.comparing.session import Job, Progress, measure
+from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.host.checkout import checkout, revision
+from roofline.host.machine import (
+    memory_available,
+    node_id,
+    read_machine,
+    team_cpus,
+)
+from roofline.host.nodeid import config_folder
+from roofline.host.worker import Worker
+from roofline.physics import isa
+from roofline.records import Layer, Software, Sweep
+from roofline.store.files import Store, resolve_root
+
+SYSTEM = Path("/")
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a user asked to be measured.
+
+    Attributes:
+        shapes: a CSV file of layers.
+        random: how many layers to draw instead, from `seed`.
+        threads: None for every usable core.
+        site: where in the results the sweep is kept; None keeps it nowhere.
+
+    """
+
+    shapes: Path | None = None
+    random: int | None = None
+    seed: int | None = None
+    subject: str = "ours"
+    threads: int | None = None
+    isa_cap: str | None = None
+    cold: bool = False
+    results: str | None = None
+    site: str | None = "local"
+
+
+def measured(
+    wish: Wish, say: Say, progress: Progress = lambda _done, _total, _what: None
+) -> tuple[Sweep, Operators]:
+    """Return the sweep and the operators that it is compared with.
+
+    Raises:
+        RooflineError: something is asked for that can't be run, or can't be measured here.
+
+    """
+    if wish.subject not in SUBJECTS:
+        known = ", ".join(SUBJECTS)
+        raise RooflineError(f"unknown subject {wish.subject!r}: choose one of {known}.")
+    layers = wanted_layers(wish)
+    if platform.system() != "Linux":
+        raise RooflineError("measuring needs Linux; --measured works anywhere.", CANNOT_MEASURE)
+    # A wheel has nothing to measure with: better said before anything is looked for.
+    checkout()
+    everything, cpus = team_cpus(SYSTEM, None), team_cpus(SYSTEM, wish.threads)
+    store = Store(resolve_root(wish.results))
+    job = _job(wish, layers, store, len(everything), len(cpus), say)
+    open_child = functools.partial(Worker, cpus, isa.target_environment(wish.isa_cap))
+    outcome = measure(job, open_child, progress=progress)
+    if wish.site is not None:
+        say(f"sweep: {store.put(outcome.sweep, outcome.samples, wish.site)}")
+    return outcome.sweep, job.operators
+
+
+def wanted_layers(wish: Wish) -> tuple[Layer, ...]:
+    """Return the layers of the list that was asked for.
+
+    Raises:
+        RooflineError: two lists were asked for, or the file is no list of shapes.
+
+    """
+    if wish.shapes and wish.random:
+        raise RooflineError("--shapes and --random are two lists: give one of them.")
+    if wish.seed is not None and not wish.random:
+        raise RooflineError("--seed belongs to --random N: give both.")
+    if wish.shapes:
+        return shapes.read_shapes(wish.shapes)
+    if wish.random:
+        return shapes.draw(wish.random, 1 if wish.seed is None else wish.seed)
+    return shapes.default_sweep()
+
+
+def host() -> tuple[str, str]:
+    """Return this host's opaque name and its type of machine."""
+    return node_id(SYSTEM, config_folder()), read_machine(SYSTEM).id
+
+
+def _job(
+    wish: Wish, layers: tuple[Layer, ...], store: Store, cores: int, threads: int, say: Say
+) -> Job:
+    """Find the calibration and refuse whatever can't be run or predicted."""
+    machine, node = read_machine(SYSTEM), node_id(SYSTEM, config_folder())
+    isa.vectors(machine, wish.isa_cap)
+    if wish.site is not None:
+        store.check_writable(wish.site, machine.id)
+    found = newest(store, node, usable_cores=cores, isa_cap=wish.isa_cap, machine_id=machine.id)
+    say(f"calibration: {described(found, now())}")
+    operators = Operators(found.record, threads, cold=wish.cold)
+    operators.check(layers, memory_available(SYSTEM))
+    # A prediction that can't be made should cost no measurement.
+    for layer in layers:
+        operators.predict(layer)
+    commit, dirty = revision(checkout())
+    return Job(
+        operators=operators,
+        layers=layers,
+        calibration_name=found.entry.path.name,
+        subject=wish.subject,
+        machine=machine,
+        node=node,
+        software=Software(
+            python=sys.version.split()[0],
+            suite_version=roofline.__version__,
+            git_revision=commit,
+            git_dirty=dirty,
+        ),
+        cores=cores,
+    )

@@ -1,0 +1,58 @@
+"""A sweep and its calibration become the report that every view shows."""
+
+from roofline.comparing.operators import Operators
+from roofline.errors import RooflineError
+from roofline.physics import judge
+from roofline.physics.bounds import Limits, bound, in_window, limits
+from roofline.physics.drift import best, drift
+from roofline.records import Comparison, Layer, Report, Sweep, Timing
+
+
+def report(sweep: Sweep, operators: Operators, *, tolerance: float = judge.TOLERANCE) -> Report:
+    """Return what a sweep says about the predictions of the calibration that it names.
+
+    Bounds are judged with the best rates of the sweep's own anchors.
+
+    Raises:
+        RooflineError: the calibration knows too little of this team or dtype.
+
+    """
+    rows = tuple(_row(sweep, timing, operators, tolerance) for timing in sweep.timings)
+    return Report(
+        machine=sweep.machine.id,
+        node=sweep.node,
+        calibration=sweep.calibration,
+        subject=sweep.subject,
+        threads=sweep.threads,
+        cache=sweep.cache,
+        drift=drift(operators.calibration, sweep.threads, sweep.anchors),
+        rows=rows,
+        summary=judge.summary(rows),
+        rung_errors=judge.rung_errors(rows),
+        tightness=judge.tightness(rows),
+        noise_floor=judge.noise_floor(judge.round_medians(t.seconds) for t in sweep.timings),
+    )
+
+
+def _row(sweep: Sweep, timing: Timing, operators: Operators, tolerance: float) -> Comparison:
+    layer = Layer(name=timing.name, shape=timing.shape)
+    prediction = operators.predict(layer)
+    window = in_window(_limits(operators, layer), operators.calibration, best(sweep.anchors))
+    shape = layer.shape
+    least = bound(
+        prediction.work,
+        window,
+        cold=sweep.cache == "cold",
+        free_flops=shape.outputs * shape.bias,
+    )
+    measured = judge.measured(timing.seconds)
+    return judge.judge(layer, prediction, least, measured, tolerance=tolerance)
+
+
+def _limits(operators: Operators, layer: Layer) -> Limits:
+    found = limits(operators.calibration, operators.threads, layer.shape.dtype)
+    if found is None:
+        raise RooflineError(
+            f"the calibration has no {layer.shape.dtype} roof for a team of {operators.threads}."
+        )
+    return found

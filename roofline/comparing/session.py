@@ -1,0 +1,206 @@
+"""One sweep from beginning to end: predictions are made, then a child measures, round by round."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from roofline.comparing.anchors import Probe, probes
+from roofline.comparing.operators import Operators
+from roofline.physics.drift import moved
+from roofline.physics.robust import median
+from roofline.records import (
+    Anchor,
+    Conditions,
+    Layer,
+    MachineSpec,
+    Rounds,
+    Software,
+    Sweep,
+    Timing,
+)
+
+ROUNDS = 6
+# Anchors are visited this often in a round; samples of a layer and of an anchor.
+VISITS = 2
+SAMPLES, ANCHOR_SAMPLES = 5, 3
+
+
+class Child(Protocol):
+    """What a session asks of a measuring process (`roofline.host.worker.Worker`)."""
+
+    def ask(self, verb: str, **arguments: Any) -> Any:
+        """Send a request and return its answer."""
+
+
+OpenChild = Callable[[], AbstractContextManager[Child]]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is to be measured, where.
+
+    Attributes:
+        calibration_name: the file name of the record that the operators reason from.
+
+    """
+
+    operators: Operators
+    layers: tuple[Layer, ...]
+    calibration_name: str
+    subject: str
+    machine: MachineSpec
+    node: str
+    software: Software
+    cores: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The record, and every sample by layer for the file beside it."""
+
+    sweep: Sweep
+    samples: Mapping[str, Any]
+
+
+class _Log:
+    """What the child answered, by layer and by anchor."""
+
+    def __init__(self, layers: Sequence[Layer], anchors: Sequence[Probe]) -> None:
+        self.answers: dict[str, list[dict[str, Any]]] = {layer.name: [] for layer in layers}
+        self.rates: list[tuple[Probe, list[float]]] = [(probe, []) for probe in anchors]
+
+    def seconds(self, name: str) -> Rounds:
+        """Return every sample of a layer, by round."""
+        return tuple(tuple(answer["seconds"]) for answer in self.answers[name])
+
+    def timing(self, job: Job, layer: Layer) -> Timing:
+        """Return a layer's timing, one median a round."""
+        answers = self.answers[layer.name]
+        return Timing(
+            name=layer.name,
+            shape=layer.shape,
+            seconds=tuple((median(samples),) for samples in self.seconds(layer.name)),
+            loops=tuple(answer["loops"] for answer in answers),
+            checked=all(answer["checked"] for answer in answers),
+            kernel_digest=answers[0]["kernel_digest"],
+            details=_details(job.operators, layer),
+        )
+
+    def anchors(self) -> tuple[Anchor, ...]:
+        """Return what the anchors reached, in the order of their visits."""
+        return tuple(
+            Anchor(ceiling=probe.ceiling.name, unit=probe.ceiling.unit, rates=tuple(rates))
+            for probe, rates in self.rates
+        )
+
+
+def measure(
+    job: Job,
+    open_child: OpenChild,
+    *,
+    rounds: int = ROUNDS,
+    progress: Progress = lambda _done, _total, _what: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Measure every layer in each round, on fresh memory, with anchors between.
+
+    Raises:
+        RooflineError: the child refused or died.
+
+    """
+    started, begin = _now(), clock()
+    dtypes = tuple(sorted({layer.shape.dtype for layer in job.layers}))
+    anchors = probes(job.operators.calibration, job.operators.threads, dtypes)
+    log = _Log(job.layers, anchors)
+    with open_child() as child:
+        software = _described(job.software, child.ask("describe"))
+        compile_seconds = _prepare(child, job, anchors)
+        for number in range(rounds):
+            _round(child, job, log, number, rounds, progress)
+        conditions = child.ask("conditions")
+    sweep = _sweep(
+        job, log, Conditions(**{**conditions, "affinity": tuple(conditions["affinity"])})
+    )
+    sweep = dataclasses.replace(
+        sweep,
+        software=software,
+        started=started,
+        seconds_taken=round(clock() - begin - compile_seconds, 1),
+        compile_seconds=round(compile_seconds, 1),
+        findings=moved(job.operators.calibration, job.operators.threads, sweep.anchors),
+    )
+    samples = {layer.name: {"seconds": log.seconds(layer.name)} for layer in job.layers}
+    return Outcome(sweep=sweep, samples=samples)
+
+
+def _prepare(child: Child, job: Job, anchors: Sequence[Probe]) -> float:
+    """Compile what is needed; return the seconds it took beyond reading the cache."""
+    cases = [job.operators.case(layer) for layer in job.layers]
+    request = [dataclasses.asdict(case) for case in (*cases, *(probe.case for probe in anchors))]
+    return float(child.ask("prepare", cases=request)["compile_seconds"])
+
+
+def _round(child: Child, job: Job, log: _Log, number: int, rounds: int, progress: Progress) -> None:
+    """Run every layer once, beginning elsewhere than the round before."""
+    total = len(job.layers)
+    turn = number * total // rounds
+    order = (*job.layers[turn:], *job.layers[:turn])
+    every = -(-total // VISITS)
+    for place, layer in enumerate(order):
+        if place % every == 0:
+            _visit(child, log)
+        progress(number * total + place, rounds * total, layer.name)
+        request = dataclasses.asdict(job.operators.case(layer))
+        log.answers[layer.name].append(child.ask("run", case=request, samples=SAMPLES))
+    if number == rounds - 1:
+        _visit(child, log)
+
+
+def _visit(child: Child, log: _Log) -> None:
+    for probe, rates in log.rates:
+        request = dataclasses.asdict(probe.case)
+        answer = child.ask("run", case=request, samples=ANCHOR_SAMPLES)
+        rates.append(probe.rate(median(answer["seconds"])))
+
+
+def _sweep(job: Job, log: _Log, conditions: Conditions) -> Sweep:
+    """Return the record of what was seen, its times still to be filled in."""
+    return Sweep(
+        machine=job.machine,
+        node=job.node,
+        software=job.software,
+        conditions=conditions,
+        calibration=job.calibration_name,
+        usable_cores=job.cores,
+        isa_cap=job.operators.calibration.isa_cap,
+        subject=job.subject,
+        threads=job.operators.threads,
+        cache="cold" if job.operators.cold else "warm",
+        timings=tuple(log.timing(job, layer) for layer in job.layers),
+        anchors=log.anchors(),
+        started=_now(),
+        seconds_taken=0.0,
+    )
+
+
+def _details(operators: Operators, layer: Layer) -> dict[str, str | int | float | bool | None]:
+    cut = operators.tiling(layer)
+    details: dict[str, str | int | float | bool | None] = {
+        "strategy": cut.strategy,
+        "tile": f"{cut.columns}x{cut.blocks}",
+    }
+    return details | ({"copies": operators.copies(layer)} if operators.cold else {})
+
+
+def _described(software: Software, answer: Mapping[str, Any]) -> Software:
+    known = {name: answer[name] for name in ("python", "numpy", "numba", "llvm") if name in answer}
+    return dataclasses.replace(software, **known)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

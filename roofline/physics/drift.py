@@ -1,0 +1,53 @@
+"""Drift: what the anchors of a sweep say of the ceilings it is judged by."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from roofline.physics.robust import median
+from roofline.records import Anchor, Calibration, Ceiling, Finding
+
+# A ceiling's rounds may lie this far apart before their range is left, as samples of a few do.
+_SLACK = 0.03
+
+
+def drift(calibration: Calibration, threads: int, anchors: Sequence[Anchor]) -> Mapping[str, float]:
+    """Return, by ceiling, the anchors' median rate / the calibration's typical one."""
+    return {
+        ceiling.name: median(anchor.rates) / ceiling.typical
+        for anchor, ceiling in _known(calibration, threads, anchors)
+    }
+
+
+def best(anchors: Sequence[Anchor]) -> Mapping[str, float]:
+    """Return, by ceiling, the highest rate of this run: what bounds are judged by."""
+    return {anchor.ceiling: max(anchor.rates) for anchor in anchors if anchor.rates}
+
+
+def moved(calibration: Calibration, threads: int, anchors: Sequence[Anchor]) -> tuple[Finding, ...]:
+    """Return a finding for each ceiling whose median left the range of the calibration's rounds."""
+    return tuple(
+        _finding(ceiling, median(anchor.rates) / ceiling.typical)
+        for anchor, ceiling in _known(calibration, threads, anchors)
+        if not _inside(median(anchor.rates), ceiling)
+    )
+
+
+def _known(
+    calibration: Calibration, threads: int, anchors: Sequence[Anchor]
+) -> Iterator[tuple[Anchor, Ceiling]]:
+    for anchor in anchors:
+        ceiling = calibration.ceiling(anchor.ceiling, threads)
+        if ceiling is not None and anchor.rates:
+            yield anchor, ceiling
+
+
+def _inside(rate: float, ceiling: Ceiling) -> bool:
+    return (1 - _SLACK) * ceiling.low <= rate <= (1 + _SLACK) * ceiling.high
+
+
+def _finding(ceiling: Ceiling, ratio: float) -> Finding:
+    return Finding(
+        severity="warning",
+        what=f"{ceiling.name} moved: it is at {100 * ratio:.0f} % of its calibrated value",
+        why_it_matters="predictions stand on the calibration; bounds are judged by this run's own",
+        command="make calibrate",
+    )

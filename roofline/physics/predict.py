@@ -1,0 +1,190 @@
+"""The ladder of point predictions: from the paper roof to in-core time plus traffic.
+
+Rungs (`RUNG_MEANINGS`): a, b max(nominal FLOPs / peak, compulsory bytes / bandwidth), on paper
+and as measured (the source article's corrected roofline); c max(nominal FLOPs / peak, touched
+bytes at the bandwidth of their footprint) + overhead; d in-core time + what the same traffic
+takes beyond L1 + overhead. Nothing is fitted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from roofline.errors import RooflineError
+from roofline.physics.bandwidth import transfer_seconds
+from roofline.physics.roof import (
+    MEMORY,
+    Pick,
+    Roof,
+    achieved_roof,
+    compute_ceiling,
+    paper_roof,
+    team_sizes,
+    value,
+)
+from roofline.records import RUNGS, Calibration, Ceiling, Prediction, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Estimate:
+    """A rung's seconds and what they are made of."""
+
+    seconds: float
+    terms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """What is predicted, where; `peak` is the compute ceiling."""
+
+    work: Work
+    calibration: Calibration
+    threads: int
+    peak: Ceiling
+    cold: bool
+    overhead: float
+    core: Mapping[str, float] | None
+
+
+def predict(
+    work: Work,
+    dtype: str,
+    calibration: Calibration,
+    threads: int,
+    *,
+    cold: bool = False,
+    overhead_seconds: float = 0.0,
+    core_seconds: Mapping[str, float] | None = None,
+) -> Prediction:
+    """Return how long a work should take, by every rung that can be told.
+
+    `low` and `high` are the highest rung with the calibration's best and worst rounds; a paper
+    roof has no rounds.
+
+    Args:
+        work: nominal FLOPs, compulsory and touched bytes of one call.
+        dtype: of the compute ceiling, "float32" or "float64".
+        calibration: what the machine reaches.
+        threads: size of the team.
+        cold: no cache holds any of the data.
+        overhead_seconds: of one call, a constant of the team; see `overhead`.
+        core_seconds: in-core time of the subject's kernels with everything in L1, at the
+            "typical" clock and at the extremes ("low", "high", in either order).
+
+    Raises:
+        RooflineError: the calibration has no compute ceiling of that dtype for that team, or no
+            bandwidth for it.
+
+    """
+    peak = _peak(calibration, threads, dtype)
+    return _climb(
+        dtype,
+        _Question(
+            work=work,
+            calibration=calibration,
+            threads=threads,
+            peak=peak,
+            cold=cold,
+            overhead=overhead_seconds,
+            core=core_seconds,
+        ),
+    )
+
+
+def overhead(calibration: Calibration, threads: int) -> float:
+    """Return what meeting at a barrier costs a team each call, in seconds: nothing for one."""
+    barrier = calibration.ceiling("barrier", threads) if threads > 1 else None
+    return 0.0 if barrier is None else barrier.typical
+
+
+def _climb(dtype: str, question: _Question) -> Prediction:
+    place = (question.calibration, question.threads, dtype)
+    roofs = {
+        "a": _on_roof(paper_roof(*place), question.work),
+        "b": _on_roof(achieved_roof(*place), question.work),
+    }
+    rungs = roofs | _by_footprint(question, "typical")
+    top = _highest(rungs)
+    best, worst = (_highest(roofs | _by_footprint(question, pick)) for pick in ("high", "low"))
+    if top is None or best is None or worst is None:
+        raise RooflineError(
+            f"the calibration has no bandwidth for {_team(question.threads)}: calibrate again."
+        )
+    return Prediction(
+        work=question.work,
+        rungs={name: found.seconds if (found := rungs.get(name)) else None for name in RUNGS},
+        seconds=top.seconds,
+        # Traffic beyond L1 is a difference, which a faster L1 lets grow.
+        low=min(best.seconds, top.seconds),
+        high=max(worst.seconds, top.seconds),
+        terms=top.terms,
+    )
+
+
+def _peak(calibration: Calibration, threads: int, dtype: str) -> Ceiling:
+    found = compute_ceiling(calibration, threads, dtype)
+    if found is not None:
+        return found
+    teams = [n for n in team_sizes(calibration) if compute_ceiling(calibration, n, dtype)]
+    if not teams:
+        raise RooflineError(f"the calibration has no compute roof in {dtype}: calibrate again.")
+    known = " and ".join(map(str, teams))
+    raise RooflineError(
+        f"the calibration has no {dtype} roof for {_team(threads)}, but for {known}: choose one "
+        f"of these, or type `make calibrate` with --threads {threads}."
+    )
+
+
+def _team(threads: int) -> str:
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def _highest(rungs: Mapping[str, _Estimate | None]) -> _Estimate | None:
+    return next((found for name in reversed(RUNGS) if (found := rungs.get(name))), None)
+
+
+def _on_roof(roof: Roof | None, work: Work) -> _Estimate | None:
+    if roof is None or not roof.compute or not roof.bandwidth:
+        return None
+    terms = {"compute": work.flops / roof.compute, MEMORY: work.traffic.total / roof.bandwidth}
+    return _Estimate(seconds=max(terms.values()), terms=terms)
+
+
+def _by_footprint(question: _Question, pick: Pick) -> dict[str, _Estimate | None]:
+    """Return rungs c and d with the calibration's values of that pick."""
+    moved = _transfer(question, question.work.bytes_touched.total, pick, cold=question.cold)
+    if moved is None:
+        return {"c": None, "d": None}
+    level, seconds = moved
+    compute = question.work.flops / value(question.peak, pick)
+    terms = {"compute": compute, level: seconds, "overhead": question.overhead}
+    roof = _Estimate(seconds=max(compute, seconds) + question.overhead, terms=terms)
+    return {"c": roof, "d": _additive(question, pick, level, seconds)}
+
+
+def _additive(question: _Question, pick: Pick, level: str, seconds: float) -> _Estimate | None:
+    if question.core is None:
+        return None
+    near = _transfer(question, 0, pick)
+    # The in-core time holds the loads and stores of data in L1 already.
+    inside = near[1] if near is not None and near[0] == "L1" else 0.0
+    terms = {
+        "compute": _core(question.core, pick),
+        level: max(0.0, seconds - inside),
+        "overhead": question.overhead,
+    }
+    return _Estimate(seconds=sum(terms.values()), terms=terms)
+
+
+def _core(core: Mapping[str, float], pick: Pick) -> float:
+    if pick == "typical":
+        return core["typical"]
+    return min(core.values()) if pick == "high" else max(core.values())
+
+
+def _transfer(
+    question: _Question, footprint: float, pick: Pick, *, cold: bool = False
+) -> tuple[str, float] | None:
+    traffic = question.work.bytes_touched
+    return transfer_seconds(
+        question.calibration, question.threads, traffic, footprint, cold=cold, pick=pick
+    )

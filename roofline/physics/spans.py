@@ -1,0 +1,137 @@
+"""A convolution's outputs as spans of equal tiles, and its input channels as slices.
+
+Padding costs nothing here: rows and columns of the kernel that fall outside the input are left out
+of a span. A tile at an edge is begun with the taps that all its columns have; each run of taps that
+only some columns have is a span of its own, added to what the first one stored.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from roofline.physics.tiling import Tiling, depth, is_flat, planar, split, unroll
+from roofline.physics.workload import valid_taps
+from roofline.records import ConvShape
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Equal tiles of outputs, with the taps that they all have.
+
+    Attributes:
+        row, column: of the first tile's first output.
+        columns: of each tile.
+        tiles: how many; `down` when they lie below each other, else side by side.
+        kernel_rows, kernel_columns: the taps.
+        first: nothing was stored there yet.
+
+    """
+
+    row: int
+    column: int
+    columns: int
+    tiles: int
+    down: bool
+    kernel_rows: range
+    kernel_columns: range
+    first: bool = True
+
+    @property
+    def reached(self) -> bool:
+        """Whether any tap falls on the input."""
+        return bool(self.kernel_rows) and bool(self.kernel_columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some input channels: their first block, how many, turns in each, and where weights begin."""
+
+    block: int
+    blocks: int
+    turns: int
+    depth: int
+    start: int
+
+
+def row_blocks(shape: ConvShape, tiling: Tiling) -> Iterator[range]:
+    """Yield the output rows (or, of a flattened shape, tiles) that share the caches."""
+    total = shape.out_height
+    if is_flat(shape):
+        total = len(split(shape.out_width, tiling.columns))
+    for first in range(0, total, tiling.rows):
+        yield range(first, min(first + tiling.rows, total))
+
+
+def spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
+    """Yield the tiles of one part of the output of a shape `flattened` before, in order of use."""
+    if is_flat(shape):
+        yield from _flat_spans(shape, tiling, part)
+        return
+    by_row, by_column = valid_taps(shape, 0), valid_taps(shape, 1)
+    cut = _any_columns if tiling.strategy == "broadcast" else _like_columns
+    pieces = list(cut(by_column, tiling))
+    for kernel_rows, rows in groupby(part, key=lambda row: by_row[row]):
+        found = list(rows)
+        for column, columns, taps, first in pieces:
+            if first or kernel_rows:
+                yield Span(found[0], column, columns, len(found), True, kernel_rows, taps, first)
+
+
+def _flat_spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
+    tiles = split(shape.out_width, tiling.columns)[part.start : part.stop]
+    for columns, alike in groupby(tiles, key=lambda tile: tile[1]):
+        found = list(alike)
+        yield Span(0, found[0][0], columns, len(found), False, range(1), range(1))
+
+
+Piece = tuple[int, int, range, bool]
+
+
+def _like_columns(by_column: Sequence[range], tiling: Tiling) -> Iterator[Piece]:
+    """Yield tiles of columns that have the same taps, so many of these at once."""
+    start = 0
+    for taps, alike in groupby(by_column):
+        count = len(list(alike))
+        for first, columns in split(count, tiling.columns):
+            yield start + first, columns, taps[: tiling.taps], True
+            for later in range(tiling.taps, len(taps), tiling.taps):
+                yield start + first, columns, taps[later : later + tiling.taps], False
+        start += count
+
+
+def _any_columns(by_column: Sequence[range], tiling: Tiling) -> Iterator[Piece]:
+    """Yield tiles as wide as they may be, the taps that all columns have first."""
+    for start, columns in split(len(by_column), tiling.columns):
+        runs = _tap_runs(by_column[start : start + columns], start)
+        whole = [run for run in runs if run[1] == columns]
+        yield (start, columns, whole[0][2] if whole else range(0), True)
+        rest = [run for run in runs if not whole or run is not whole[0]]
+        yield from ((column, count, taps, False) for column, count, taps in rest)
+
+
+def _tap_runs(ranges: Sequence[range], start: int) -> list[tuple[int, int, range]]:
+    """Return (first column, columns, taps) of neighbouring taps that the same columns have."""
+    last = max((r.stop for r in ranges if r), default=0)
+    columns_of = {tap: [i for i, valid in enumerate(ranges) if tap in valid] for tap in range(last)}
+    used = [tap for tap in columns_of if columns_of[tap]]
+    runs = []
+    for (first, count), alike in groupby(
+        used, key=lambda tap: (columns_of[tap][0], len(columns_of[tap]))
+    ):
+        taps = list(alike)
+        runs.append((start + first, count, range(taps[0], taps[-1] + 1)))
+    return runs
+
+
+def slices(shape: ConvShape, tiling: Tiling) -> list[Slice]:
+    """Return the input channels of a group in the order of use: whole blocks, then the rest."""
+    lanes, chunk = tiling.lanes, tiling.chunk
+    if planar(shape, lanes):
+        return [Slice(0, 1, shape.group_in, shape.group_in, 0)]
+    whole, turn = shape.group_in // lanes, unroll(lanes)
+    pieces = [
+        Slice(first, min(chunk, whole - first), lanes // turn, lanes, first * lanes)
+        for first in range(0, whole, chunk)
+    ]
+    rest = depth(shape, tiling) - whole * lanes
+    return pieces + [Slice(whole, 1, rest // turn, rest, whole * lanes)] * (rest > 0)

@@ -1,0 +1,151 @@
+"""What an operator has to do: FLOPs, bytes and parameters of a convolution, by stated conventions.
+
+A multiply-add is two FLOPs and a bias one more an output, so that nominal FLOPs are
+(2 K_h K_w C_in/g + bias) per output element. Executed FLOPs leave out the taps that fall on
+padding. Compulsory bytes are whole tensors, each once (input + output + weights + bias); touched
+bytes leave out what no executed tap names: rows and columns of the input, and of the kernel.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from roofline.errors import RooflineError
+from roofline.records import ConvShape, Scalar, Traffic, Work
+
+ITEM_BYTES = {"float32": 4, "float64": 8}
+# Far above any network's, far below where counts stop meaning anything.
+LARGEST = 1 << 20
+MOST_ELEMENTS = 1 << 36
+_COUNTS = ("batch", "in_channels", "height", "width", "out_channels", "groups")
+
+
+def check(shape: ConvShape) -> ConvShape:
+    """Return the shape when it is a convolution that can be run.
+
+    Raises:
+        RooflineError: a size isn't positive or is absurd, groups don't divide the channels, the
+            kernel is larger than the padded input, or the dtype is unknown.
+
+    """
+    _check_sizes(shape)
+    for noun, channels in (("input", shape.in_channels), ("output", shape.out_channels)):
+        if channels % shape.groups:
+            raise RooflineError(
+                f"{shape.groups} groups don't divide {channels} {noun} channels: choose a "
+                "number of groups that divides both."
+            )
+    if shape.out_height < 1 or shape.out_width < 1:
+        raise RooflineError(
+            f"a kernel of {shape.kernel[0]}x{shape.kernel[1]} (dilation {shape.dilation[0]}x"
+            f"{shape.dilation[1]}) is larger than the padded input: enlarge the input or padding."
+        )
+    if shape.dtype not in ITEM_BYTES:
+        known = ", ".join(ITEM_BYTES)
+        raise RooflineError(f"unknown dtype {shape.dtype!r}: choose one of {known}.")
+    weights = shape.out_channels * shape.group_in * shape.kernel[0] * shape.kernel[1]
+    whole = shape.batch * shape.in_channels * shape.height * shape.width
+    most = max(shape.outputs, whole, weights)
+    if most > MOST_ELEMENTS:
+        raise RooflineError(f"a tensor of {most:.3g} elements is absurd: {MOST_ELEMENTS} at most.")
+    return shape
+
+
+def _check_sizes(shape: ConvShape) -> None:
+    values = [(name, getattr(shape, name), 1) for name in _COUNTS]
+    for name, least in (("kernel", 1), ("stride", 1), ("dilation", 1), ("padding", 0)):
+        values += [(name, one, least) for one in getattr(shape, name)]
+    for name, value, least in values:
+        if not least <= value <= LARGEST:
+            raise RooflineError(
+                f"{name.replace('_', ' ')} is {value}: give a number from {least} to {LARGEST}."
+            )
+
+
+def conv_work(shape: ConvShape) -> Work:
+    """Return what one call of a convolution does."""
+    item = ITEM_BYTES[shape.dtype]
+    macs = shape.group_in * shape.kernel[0] * shape.kernel[1]
+    bias = shape.out_channels if shape.bias else 0
+    weights = shape.out_channels * macs
+    planes = shape.batch * shape.in_channels
+    touched = len(touched_positions(shape, 0)) * len(touched_positions(shape, 1)) * planes
+    used = shape.out_channels * shape.group_in * _used_taps(shape, 0) * _used_taps(shape, 1)
+    written = shape.outputs * item
+    read = (touched + used + bias) * item
+    whole = (planes * shape.height * shape.width + weights + bias) * item
+    return Work(
+        flops=(2 * macs + shape.bias) * shape.outputs,
+        flops_executed=_executed(shape),
+        bytes_touched=Traffic(read=read, written=written),
+        bytes_compulsory=Traffic(read=whole, written=written),
+        parameters=weights + bias,
+    )
+
+
+def _executed(shape: ConvShape) -> int:
+    taps = [sum(len(valid) for valid in valid_taps(shape, axis)) for axis in (0, 1)]
+    macs = shape.batch * shape.out_channels * shape.group_in * taps[0] * taps[1]
+    return 2 * macs + shape.bias * shape.outputs
+
+
+def _used_taps(shape: ConvShape, axis: int) -> int:
+    """Return how many taps of an axis fall inside the input at some output position."""
+    return len(set().union(*set(valid_taps(shape, axis))))
+
+
+def valid_taps(shape: ConvShape, axis: int) -> tuple[range, ...]:
+    """Return, for each output position along an axis, the taps that fall inside the input."""
+    size, outputs = _extent(shape, axis)
+    kernel, step = shape.kernel[axis], shape.dilation[axis]
+    ranges = []
+    for position in range(outputs):
+        start = position * shape.stride[axis] - shape.padding[axis]
+        first = max(0, -(start // step)) if start < 0 else 0
+        end = min(kernel, (size - 1 - start) // step + 1)
+        ranges.append(range(first, max(first, end)))
+    return tuple(ranges)
+
+
+def touched_positions(shape: ConvShape, axis: int) -> frozenset[int]:
+    """Return the input rows (axis 0) or columns (axis 1) that some tap names."""
+    stride, padding, step = shape.stride[axis], shape.padding[axis], shape.dilation[axis]
+    touched: set[int] = set()
+    # Where taps of each remainder by the dilation go on: a position is added once, since
+    # outputs x taps can be 10^12 in a shape that `check` lets pass.
+    fresh: dict[int, int] = {}
+    for position, taps in enumerate(valid_taps(shape, axis)):
+        if taps:
+            start = position * stride - padding
+            first, end = start + taps[0] * step, start + (taps[-1] + 1) * step
+            touched.update(range(max(first, fresh.get(start % step, first)), end, step))
+            fresh[start % step] = end
+    return frozenset(touched)
+
+
+def conv_shape(parameters: Mapping[str, Scalar], dtype: str) -> ConvShape:
+    """Return the shape that `ConvShape.parameters` flattened.
+
+    Raises:
+        RooflineError: something is missing or is no convolution.
+
+    """
+    try:
+        fields: dict[str, Any] = {name: _whole(parameters[name]) for name in _COUNTS}
+        for name in ("kernel", "stride", "padding", "dilation"):
+            fields[name] = (_whole(parameters[f"{name}_h"]), _whole(parameters[f"{name}_w"]))
+    except (KeyError, ValueError, OverflowError) as error:
+        raise RooflineError(f"no convolution has such parameters: {error}.") from error
+    return check(ConvShape(**fields, bias=bool(parameters.get("bias")), dtype=dtype))
+
+
+def _whole(value: Scalar) -> int:
+    number = float(value or 0)
+    if not number.is_integer():
+        raise ValueError(f"{value!r} is no whole number")
+    return int(number)
+
+
+def _extent(shape: ConvShape, axis: int) -> tuple[int, int]:
+    if axis == 0:
+        return shape.height, shape.out_height
+    return shape.width, shape.out_width
