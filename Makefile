@@ -5,14 +5,17 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 FIGURES := figures/roofline.svg figures/roofline.png
 CURVES := figures/bandwidth.svg figures/bandwidth.png
+COMPARED := figures/compare.svg figures/compare.png
 OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help calibrate report check test clean
+.PHONY: help calibrate compare report bench check test clean
 
 help:
 	@echo "make calibrate   measure this machine (OPTIONS='--quick --site NAME ...')"
+	@echo "make compare     predict and measure about 60 convolutions (OPTIONS='--threads 1 ...')"
 	@echo "make report      print and draw the newest calibration again"
+	@echo "make bench       compare with other tools, in pairs (OPTIONS='--pairs 3 ...')"
 	@echo "make test        run the tests"
 	@echo "make check       lint, types, import rules, function lengths"
 	@echo "make clean       remove .venv, caches and figures; results stay"
@@ -20,8 +23,14 @@ help:
 calibrate: $(VENV)/.installed | figures
 	$(RUN) -m calibrate --figure $(FIGURES) --curve $(CURVES) $(OPTIONS)
 
+compare: $(VENV)/.installed | figures
+	$(RUN) -m roofline.compare --figure $(COMPARED) $(OPTIONS)
+
 report: $(VENV)/.installed | figures
 	$(RUN) -m roofline.report --figure $(FIGURES) --curve $(CURVES) $(OPTIONS)
+
+bench: $(VENV)/.installed
+	$(RUN) -m versus $(OPTIONS)
 
 test: $(VENV)/.test-installed
 	$(RUN) -m pytest $(OPTIONS)
@@ -31,7 +40,7 @@ check: $(VENV)/.check-installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
-	$(RUN) tools/function_lengths.py roofline benchmarks calibrate tools
+	$(RUN) tools/function_lengths.py roofline benchmarks calibrate versus tools
 
 figures:
 	mkdir -p figures

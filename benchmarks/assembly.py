@@ -42,9 +42,10 @@ class Verdict:
 
 
 def registers(bits: int, *, x86: bool = HOST_IS_X86) -> str:
-    """Return the pattern of a vector register of that width in a listing."""
-    names = {512: r"%zmm", 256: r"%ymm", 128: r"%xmm"}
-    return names[bits] if x86 else r"\bv\d+\.|\bq\d+"
+    """Return the pattern of a register of that width in a listing: 32 and 64 bits are scalar."""
+    if x86:
+        return {512: r"%zmm", 256: r"%ymm"}.get(bits, r"%xmm")
+    return {64: r"\bd\d+", 32: r"\bs\d+"}.get(bits, r"\bv\d+\.|\bq\d+")
 
 
 def instructions(listing: str) -> list[str]:

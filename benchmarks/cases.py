@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from roofline.errors import RooflineError
+from roofline.physics import theory
 from roofline.physics.workload import ITEM_BYTES, conv_shape, conv_work
 from roofline.records import Case, Traffic, Work
 
@@ -16,7 +17,14 @@ ARRAY_QUANTUM = 512
 FMA_TURNS = 4096
 FMA_UNROLL = 2
 CHAIN_TURNS = 1400
+# Dependent loads in one repetition of a latency case: a prime number of turns, so that a walk over
+# a power of two of lines doesn't end where it began, where no walk at all would be, too.
+CHASE_STEPS = 16 * 509
+# The level of a latency case that no walk beforehand brings nearer.
+MEMORY = "DRAM"
 CHAIN_STEPS_PER_TURN = {"add": 32, "imul": 32, "vector": 16}
+# Beside scalar code the clock is read by a chain in the narrowest vectors.
+NARROWEST_CHAIN = 128
 # What first touch counts as one page, whatever the kernel backs it with.
 SMALL_PAGE = 4096
 HUGE_PAGE = 2 << 20
@@ -30,7 +38,8 @@ class Benchmark:
         family: the file of `benchmarks` that holds its kernels.
         mix: instructions or traffic, in words.
         reads, writes: arrays read and written, for stream kernels.
-        flops: operations an element (stream), or a lane and step of one accumulator (fma).
+        flops: operations an element (stream), or a lane and step of one accumulator (fma), the
+            mean where accumulators differ.
         clocked: dependent chains read the core clock inside its windows.
         check: how its answer is verified.
 
@@ -40,7 +49,7 @@ class Benchmark:
     mix: str
     reads: int = 0
     writes: int = 0
-    flops: int = 0
+    flops: float = 0
     clocked: bool = False
     check: str
 
@@ -58,12 +67,17 @@ _READ = Benchmark(
 )
 _CHAIN_CHECK = "value after a few steps equals Python's or the float64 reference"
 _FMA_CHECK = "accumulators equal the float64 reference after two different numbers of turns"
+_DOT_CHECK = "accumulators equal exact integers, or the float64 reference"
 _TOUCH_CHECK = "every page holds the mark"
 _TRIAD = _stream("2 reads, 1 write", 2, 1, 2)
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "fma": Benchmark(family="fma", mix="fma", flops=2, clocked=True, check=_FMA_CHECK),
     "mul+add": Benchmark(family="fma", mix="mul+add", flops=1, clocked=True, check=_FMA_CHECK),
+    "fp-add": Benchmark(family="fma", mix="add", flops=1, clocked=True, check=_FMA_CHECK),
+    "fp-mul": Benchmark(family="fma", mix="mul", flops=1, clocked=True, check=_FMA_CHECK),
+    "fma+add": Benchmark(family="fma", mix="fma+add", flops=1.5, clocked=True, check=_FMA_CHECK),
+    "dot": Benchmark(family="dot", mix="dot", flops=2, clocked=True, check=_DOT_CHECK),
     "chain": Benchmark(family="clock", mix="dependent chain", check=_CHAIN_CHECK),
     "read": _READ,
     "write": _stream("1 write", 0, 1),
@@ -73,6 +87,11 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "triad": _TRIAD,
     "read-curve": _READ,
     "triad-curve": _TRIAD,
+    "latency": Benchmark(
+        family="latency",
+        mix="dependent loads",
+        check="the walk ends where NumPy, following the same order, says",
+    ),
     "first-touch": Benchmark(family="pagefault", mix="1 store a page", check=_TOUCH_CHECK),
     "conv": Benchmark(
         family="conv",
@@ -80,6 +99,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         check="no output is left unwritten, and some of all channels equal the float64 reference",
     ),
     "timer": Benchmark(family="instrument", mix="clock_gettime", check="none: it has no answer"),
+    "call": Benchmark(family="instrument", mix="call", check="none: it has no answer"),
+    "migration": Benchmark(family="instrument", mix="migration", check="none: it has no answer"),
     "barrier": Benchmark(family="instrument", mix="barrier", check="none: it has no answer"),
 }
 
@@ -95,6 +116,12 @@ def benchmark(case: Case) -> Benchmark:
         names = ", ".join(BENCHMARKS)
         raise RooflineError(f"unknown benchmark {case.benchmark!r}: choose one of {names}.")
     return BENCHMARKS[case.benchmark]
+
+
+def fused(case: Case) -> bool:
+    """Whether the chains beside a case may use fused multiply-adds: the host has them."""
+    stated = case.parameters.get("fused")
+    return case.benchmark != "mul+add" if stated is None else bool(stated)
 
 
 def operation(case: Case) -> str:
@@ -119,7 +146,13 @@ def chain_steps(case: Case) -> int:
 
 def lanes(case: Case) -> int:
     """Return the elements in a vector of the case."""
-    return case.bits // (8 * ITEM_BYTES[case.dtype])
+    return theory.lanes(case.dtype, case.bits)
+
+
+def chain_of(case: Case) -> tuple[str, int]:
+    """Return the dtype and width of the vector chain that reads the clock beside a case."""
+    dtype = case.dtype if case.dtype in ITEM_BYTES else "float32"
+    return dtype, max(case.bits, NARROWEST_CHAIN)
 
 
 def array_bytes(case: Case) -> int:
@@ -127,6 +160,13 @@ def array_bytes(case: Case) -> int:
     row = benchmark(case)
     share = case.working_set_bytes // case.threads // (row.reads + row.writes)
     return max(share // ARRAY_QUANTUM, 1) * ARRAY_QUANTUM
+
+
+def warm_up(case: Case) -> int:
+    """Return the repetitions that bring a case's data where they stay: a walk's two rounds."""
+    if benchmark(case).family != "latency" or case.parameters.get("level") == MEMORY:
+        return 0
+    return -(-2 * case.working_set_bytes // (64 * CHASE_STEPS))
 
 
 def pages(case: Case) -> int:
@@ -138,10 +178,9 @@ def pages(case: Case) -> int:
 def work(case: Case) -> Work:
     """Return what one repetition of a case does, over all threads, by the table's counts."""
     row = benchmark(case)
-    if row.family == "fma":
+    if row.family in ("fma", "dot"):
         steps = FMA_TURNS * FMA_UNROLL * int(case.parameters["accumulators"] or 0)
-        flops = row.flops * lanes(case) * steps * case.threads
-        return Work(flops=flops)
+        return Work(flops=round(row.flops * lanes(case) * steps * case.threads))
     if row.family == "stream":
         return _stream_work(case, row)
     if row.family == "conv":
@@ -152,5 +191,5 @@ def work(case: Case) -> Work:
 def _stream_work(case: Case, row: Benchmark) -> Work:
     size = array_bytes(case) * case.threads
     traffic = Traffic(read=row.reads * size, written=row.writes * size)
-    flops = row.flops * size // ITEM_BYTES[case.dtype]
+    flops = round(row.flops * size) // ITEM_BYTES[case.dtype]
     return Work(flops=flops, bytes_touched=traffic)

@@ -1,4 +1,4 @@
-"""The compute roof: independent multiply-add chains, enough of them to hide the latency."""
+"""The compute roofs: independent chains of arithmetic, enough of them to hide the latency."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,14 +22,12 @@ from roofline.records import Case
 TURNS, OPERANDS, RESULTS = range(3)
 
 
-def build(
-    dtype: str, bits: int, fused: bool, accumulators: int, unroll: int
-) -> Callable[[int], int]:
+def build(mix: str, dtype: str, bits: int, accumulators: int, unroll: int) -> Callable[[int], int]:
     """Make the kernel: TURNS x unroll steps on each accumulator.
 
-    OPERANDS names vectors a, x and then the accumulators' starts; they end at RESULTS. Fused:
-    c = a * x + c. Not fused, the first half are products and the second half sums: s = s + m for
-    all, then m = m * x for all, so that a chain's step is one instruction and not two.
+    OPERANDS names vectors a, x and then the accumulators' starts; they end at RESULTS. Each step
+    of an accumulator is one instruction, by `kinds`: c = a * x + c, s = s + x, p = p * x. In
+    "mul+add" a sum takes its product, s = s + p, so that neither half can run ahead of the other.
     """
 
     def emit(builder: Any, block: Value) -> None:
@@ -39,11 +37,17 @@ def build(
         starts = [e.load(operands, (2 + i) * e.vector_bytes) for i in range(accumulators)]
 
         def step(values: list[Value]) -> list[Value]:
-            if fused:
-                return [e.fma(a, x, c) for c in values]
-            products, sums = halves(values)
-            added = [builder.fadd(s, m) for s, m in zip(sums, products, strict=True)]
-            return [*(builder.fmul(m, x) for m in products), *added]
+            if mix == "mul+add":
+                products, sums = halves(values)
+                added = [builder.fadd(s, m) for s, m in zip(sums, products, strict=True)]
+                return [*(builder.fmul(m, x) for m in products), *added]
+            stepped = {
+                "fma": lambda c: e.fma(a, x, c),
+                "add": lambda c: builder.fadd(c, x),
+                "mul": lambda c: builder.fmul(c, x),
+            }
+            pairs = zip(kinds(mix, accumulators), values, strict=True)
+            return [stepped[kind](value) for kind, value in pairs]
 
         def body(carried: list[Value]) -> list[Value]:
             for _ in range(unroll):
@@ -58,6 +62,14 @@ def build(
     return kernel(emit)
 
 
+def kinds(mix: str, accumulators: int) -> list[str]:
+    """Return what each accumulator's instruction is; mixed ones take turns."""
+    if mix == "mul+add":
+        return ["mul"] * (accumulators // 2) + ["add"] * (accumulators - accumulators // 2)
+    names = mix.split("+")
+    return [names[index % len(names)] for index in range(accumulators)]
+
+
 def halves(values: list[Value]) -> tuple[list[Value], list[Value]]:
     """Return the products and the sums among a mul+add kernel's accumulators."""
     middle = len(values) // 2
@@ -66,22 +78,22 @@ def halves(values: list[Value]) -> tuple[list[Value], list[Value]]:
 
 def recipe(case: Case) -> Recipe:
     """Return how the kernel of a case is made, and what its hot loop must hold."""
-    fused = case.benchmark == "fma"
     count = int(case.parameters["accumulators"] or 0)
-    register, turn = registers(case.bits), count * cases.FMA_UNROLL
-    wanted = (
-        {fused_multiply_add(case.dtype): turn}
-        if fused
-        else {multiply(case.dtype): turn // 2, add(case.dtype): turn // 2}
-    )
+    names = {"fma": fused_multiply_add, "add": add, "mul": multiply}
+    mix = cases.benchmark(case).mix
+    used = kinds(mix, count)
     expected = tuple(
-        Expectation(instruction=name, register=register, count=number)
-        for name, number in wanted.items()
+        Expectation(
+            instruction=names[kind](case.dtype, scalar=cases.lanes(case) == 1),
+            register=registers(case.bits),
+            count=used.count(kind) * cases.FMA_UNROLL,
+        )
+        for kind in dict.fromkeys(used)
     )
     arguments = (
+        ("mix", mix),
         ("dtype", case.dtype),
         ("bits", case.bits),
-        ("fused", fused),
         ("accumulators", count),
         ("unroll", cases.FMA_UNROLL),
     )
@@ -97,6 +109,11 @@ class FmaTask:
     operands: NDArray[Any]
     results: NDArray[Any]
 
+    @property
+    def mix(self) -> str:
+        """Its instructions."""
+        return cases.benchmark(self.case).mix
+
     def segment(self, repeats: int) -> Segment:
         """Return `repeats` x FMA_TURNS turns in one call."""
         turns = repeats * cases.FMA_TURNS
@@ -110,7 +127,7 @@ class FmaTask:
     def correct(self, repeats: int) -> bool:
         """Compare with the closed form in float64."""
         steps = repeats * cases.FMA_TURNS * cases.FMA_UNROLL
-        expected = reference(self.operands, cases.lanes(self.case), steps, self.case.benchmark)
+        expected = reference(self.operands, cases.lanes(self.case), steps, self.mix)
         results = self.results.reshape(expected.shape)
         # Rounding in float32 grows with the steps; half of the work would be off by a half.
         scale = np.median(np.abs(expected), axis=1, keepdims=True)
@@ -121,11 +138,17 @@ def reference(operands: NDArray[Any], lanes: int, steps: int, mix: str) -> NDArr
     """Return the accumulators after so many steps, shape (accumulators, lanes), in float64."""
     rows = operands.astype(np.float64).reshape(-1, lanes)
     a, x, starts = rows[0], rows[1], rows[2:]
-    if mix == "fma":
-        return np.asarray(starts + steps * a * x)
-    products, sums = np.split(starts, 2)
-    power = x**steps
-    return np.vstack([products * power, sums + products * (1 - power) / (1 - x)])
+    if mix == "mul+add":
+        products, sums = np.split(starts, 2)
+        power = x**steps
+        return np.vstack([products * power, sums + products * (1 - power) / (1 - x)])
+    after = {
+        "fma": lambda start: start + steps * a * x,
+        "add": lambda start: start + steps * x,
+        "mul": lambda start: start * x**steps,
+    }
+    pairs = zip(kinds(mix, len(starts)), starts, strict=True)
+    return np.array([after[kind](start) for kind, start in pairs])
 
 
 def task(case: Case, kernel: Kernel, _place: Place) -> FmaTask:
@@ -134,10 +157,10 @@ def task(case: Case, kernel: Kernel, _place: Place) -> FmaTask:
     lanes = cases.lanes(case)
     operands = aligned((2 + count) * lanes, case.dtype)
     operands[:] = random_normal(operands.size, case.dtype, seed=3)
-    if case.benchmark == "mul+add":
+    if "mul" in cases.benchmark(case).mix:
         # A factor so near to one that a sample's millions of steps make no denormals.
-        # Not one itself, either, as float32 would round what is nearer.
-        operands[lanes : 2 * lanes] = 1 - 1e-6 * (1 + np.abs(operands[lanes : 2 * lanes]))
+        # Not nearer: half of the steps must make a difference that rounding doesn't.
+        operands[lanes : 2 * lanes] = 1 - 5e-6 * (1 + np.abs(operands[lanes : 2 * lanes]))
     return FmaTask(case, kernel, operands, aligned(count * lanes, case.dtype))
 
 

@@ -3,21 +3,26 @@
 from benchmarks.assembly import HOST_IS_X86, registers
 
 _SUFFIX = {"float32": "ps", "float64": "pd"}
+_SCALAR_SUFFIX = {"float32": "ss", "float64": "sd"}
 
 
-def fused_multiply_add(dtype: str, *, x86: bool = HOST_IS_X86) -> str:
+def _suffix(dtype: str, scalar: bool) -> str:
+    return (_SCALAR_SUFFIX if scalar else _SUFFIX)[dtype]
+
+
+def fused_multiply_add(dtype: str, *, scalar: bool = False, x86: bool = HOST_IS_X86) -> str:
     """Return the pattern of a fused multiply-add."""
-    return rf"vfmadd\d+{_SUFFIX[dtype]}" if x86 else "fmla|fmad"
+    return rf"vfmadd\d+{_suffix(dtype, scalar)}" if x86 else ("fmadd" if scalar else "fmla")
 
 
-def multiply(dtype: str, *, x86: bool = HOST_IS_X86) -> str:
+def multiply(dtype: str, *, scalar: bool = False, x86: bool = HOST_IS_X86) -> str:
     """Return the pattern of a vector multiplication."""
-    return f"v?mul{_SUFFIX[dtype]}" if x86 else "fmul"
+    return f"v?mul{_suffix(dtype, scalar)}" if x86 else "fmul"
 
 
-def add(dtype: str, *, x86: bool = HOST_IS_X86) -> str:
+def add(dtype: str, *, scalar: bool = False, x86: bool = HOST_IS_X86) -> str:
     """Return the pattern of a vector addition."""
-    return f"v?add{_SUFFIX[dtype]}" if x86 else "fadd"
+    return f"v?add{_suffix(dtype, scalar)}" if x86 else "fadd"
 
 
 def exclusive_or(*, x86: bool = HOST_IS_X86) -> str:
@@ -43,6 +48,18 @@ def scalar_xor(*, x86: bool = HOST_IS_X86) -> str:
 
 
 def stored(bits: int, *, x86: bool = HOST_IS_X86) -> str:
-    """Return the pattern of a store's operands: on x86 (AT&T order) the memory comes last."""
-    register = registers(bits, x86=x86)
-    return rf"{register}\d+, .*\(" if x86 else register
+    """Return the pattern of a store's operands: on x86 (AT&T order) the memory comes last.
+
+    Elsewhere a store past the caches is of pairs, and the compiler makes one of a vector's halves.
+    """
+    return rf"{registers(bits, x86=True)}\d+, .*\(" if x86 else r"\b[qd]\d+"
+
+
+def stores(count: int, *, non_temporal: bool, x86: bool = HOST_IS_X86) -> int:
+    """Return how many instructions store so many vectors: pairs are one outside of x86."""
+    return count if x86 or non_temporal else count // 2
+
+
+def pointer_load(*, x86: bool = HOST_IS_X86) -> tuple[str, str]:
+    """Return the pattern of a load of a whole address, and of its operands."""
+    return ("movq", r"^movq \d*\(%r\w+\), %r") if x86 else ("ldr", r"\[x\d+\]")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks import cases, clock, fma, pagefault, stream
+from benchmarks import cases, clock, dot, fma, latency, pagefault, stream
 from benchmarks.arena import Place, map_place
 from benchmarks.buffers import HUGE_PAGE, Buffer, huge_page_fraction
 from benchmarks.family import Family, Task
@@ -20,6 +20,8 @@ from roofline.records import Case
 
 FAMILIES: dict[str, Family] = {
     "fma": fma.FAMILY,
+    "latency": latency.FAMILY,
+    "dot": dot.FAMILY,
     "stream": stream.FAMILY,
     "clock": clock.FAMILY,
     "pagefault": pagefault.FAMILY,
@@ -87,6 +89,8 @@ class Rig:
     def _steady(self, case: Case, samples: int) -> Sampled:
         tasks = self._tasks(case, self._memory(case))
         self._check(case, tasks)
+        if warm := cases.warm_up(case):
+            self._time(case, [[task.segment(warm)] for task in tasks], 1)
         repeats = self._repeats_of(case, tasks)
         timed = self._time(case, self._programs(case, tasks, repeats), samples)
         return self._sampled(case, timed, repeats)
@@ -215,12 +219,13 @@ def _clock_cases(case: Case) -> tuple[Case, ...]:
     """Return the chains that read the clock inside a case's windows."""
     if not cases.benchmark(case).clocked:
         return ()
+    dtype, bits = cases.chain_of(case)
     return tuple(
         Case(
             benchmark="chain",
-            parameters={"chain": chain, "fused": case.benchmark == "fma"},
-            dtype=case.dtype,
-            bits=case.bits,
+            parameters={"chain": chain, "fused": cases.fused(case)},
+            dtype=dtype,
+            bits=bits,
         )
         for chain in (clock.MULTIPLY, clock.VECTOR)
     )
@@ -246,9 +251,13 @@ def _room(wanted: Sequence[Case], thread: int, *, huge: bool) -> tuple[int, int]
     for case in wanted:
         row = cases.benchmark(case)
         same_pages = (case.parameters.get("huge") is not False) == huge
-        if row.family == "stream" and case.threads > thread and same_pages:
+        if case.threads <= thread or not same_pages:
+            continue
+        if row.family == "stream":
             size = cases.array_bytes(case)
             inputs, output = max(inputs, row.reads * size), max(output, row.writes * size)
+        elif row.family == "latency":
+            output = max(output, case.working_set_bytes // case.threads)
     return inputs, output
 
 

@@ -56,7 +56,7 @@ class Emitter:
     Args:
         builder: llvmlite's IRBuilder.
         dtype: "float32", "float64" or "int64".
-        bits: width of a vector register; a multiple of the element's width.
+        bits: width of a vector register, a multiple of the element's; of one element: a scalar.
 
     """
 
@@ -65,7 +65,9 @@ class Emitter:
         self.dtype = dtype
         self.vector_bytes = bits // 8
         self.lanes = self.vector_bytes // ITEM_BYTES[dtype]
-        self.vector = ir.VectorType(ELEMENTS[dtype], self.lanes)
+        element = ELEMENTS[dtype]
+        # A vector of one lane would become half of a wider one where registers hold both.
+        self.vector = element if self.lanes == 1 else ir.VectorType(element, self.lanes)
 
     def integer(self, value: int) -> Value:
         """Return an int64 constant."""
@@ -141,7 +143,8 @@ class Emitter:
 
     def fma(self, a: Value, x: Value, c: Value) -> Value:
         """Return a * x + c, rounded once."""
-        name = f"llvm.fma.v{self.lanes}{_SUFFIX[self.dtype]}"
+        lanes = "" if self.lanes == 1 else f"v{self.lanes}"
+        name = f"llvm.fma.{lanes}{_SUFFIX[self.dtype]}"
         function = declare(self.builder, name, self.vector, [self.vector] * 3)
         return self.builder.call(function, [a, x, c])
 

@@ -17,7 +17,7 @@ from benchmarks.assembly import Expectation, registers
 from benchmarks.buffers import aligned
 from benchmarks.family import Family
 from benchmarks.kernels import Kernel, Recipe
-from benchmarks.mnemonics import exclusive_or, stored, vector_store
+from benchmarks.mnemonics import exclusive_or, stored, stores, vector_store
 from benchmarks.simd import ELEMENTS, Emitter, Value, kernel
 from benchmarks.team import Segment
 from roofline.records import Case
@@ -116,7 +116,7 @@ def recipe(case: Case) -> Recipe:
     wanted = Expectation(
         instruction=vector_store(non_temporal=non_temporal),
         register=stored(case.bits),
-        count=UNROLL,
+        count=stores(UNROLL, non_temporal=non_temporal),
     )
     arguments = (
         ("operation", operation),

@@ -46,8 +46,9 @@ def chain_name(case: Case) -> str:
 
 
 def vector_chain(case: Case, *, fused: bool) -> str:
-    """Return the name of the vector chain of that dtype and width."""
-    return f"vector:{'fma' if fused else 'mul+add'}:{case.dtype}:{case.bits}"
+    """Return the name of the vector chain that reads the clock beside a case."""
+    dtype, bits = cases.chain_of(case)
+    return f"vector:{'fma' if fused else 'mul+add'}:{dtype}:{bits}"
 
 
 def derive(measurements: Sequence[Measurement]) -> Chains:
@@ -89,7 +90,7 @@ def _doubts(exact: Mapping[str, float]) -> Iterator[Finding]:
 
 def window_hertz(measurement: Measurement, chains: Chains) -> dict[str, list[float]]:
     """Return the clock that each chain saw beside a case's work, window by window."""
-    fused = measurement.case.benchmark == "fma"
+    fused = cases.fused(measurement.case)
     names = {"imul": "imul", "vector": vector_chain(measurement.case, fused=fused)}
     return {
         chain: [steps * chains.cycles[names[chain]] for steps in flat(rows)]
@@ -120,9 +121,15 @@ def ceilings(chains: Chains, compute: Sequence[Measurement]) -> Iterator[Ceiling
         yield ceiling("clock", "clock-light", "Hz", chains.light, mix="add, xor")
     for one in compute:
         rounds = one.steps_per_second.get("vector")
-        name = vector_chain(one.case, fused=one.case.benchmark == "fma")
-        if rounds and name in chains.cycles:
+        name = vector_chain(one.case, fused=cases.fused(one.case))
+        if rounds and name in chains.cycles and is_roof(one.case):
             summary = summarise(rounds, partial(mul, chains.cycles[name]))
             title = f"clock-{one.case.dtype}-{one.case.bits}"
             team = one.case.threads
             yield ceiling("clock", title, "Hz", summary, threads=team, mix=one.case.benchmark)
+
+
+def is_roof(case: Case) -> bool:
+    """Whether a case is of the roof's own instruction: in vectors."""
+    own = case.benchmark == ("fma" if cases.fused(case) else "mul+add")
+    return own and cases.lanes(case) > 1

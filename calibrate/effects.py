@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmarks import cases
 from calibrate.summary import summarise
 from roofline.physics import robust
 from roofline.records import Case, Ceiling, Measurement, Scalar
@@ -18,7 +19,7 @@ _SWITCHES = ("pinned", "huge", "prefaulted")
 
 
 def overheads(measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
-    """Yield the cost of a page's first touch, of a barrier and of reading the clock."""
+    """Yield the cost of a page's first touch, and of the instrument's own doings."""
     for one in measurements:
         name = _overhead_name(one.case)
         if name is not None:
@@ -41,7 +42,7 @@ def overheads(measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
 def _overhead_name(case: Case) -> str | None:
     if case.benchmark == "first-touch":
         return "first-touch-huge" if case.parameters.get("huge") else "first-touch-4k"
-    return case.benchmark if case.benchmark in ("barrier", "timer") else None
+    return case.benchmark if cases.benchmark(case).family == "instrument" else None
 
 
 def effects(measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
@@ -80,5 +81,4 @@ def _effect(name: str, variant: Measurement, base: Measurement) -> Ceiling:
         interval=robust.median_interval(ratios),
         spread=round(robust.spread(ratios), 4),
         threads=variant.case.threads,
-        evidence={"rounds": len(ratios)},
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks import cases
-from calibrate import clocks, curves, effects
+from calibrate import clocks, curves, effects, latencies
 from calibrate.clocks import Chains, upper, window_hertz
 from calibrate.summary import ceiling, flat, summarise
 from roofline.physics import gate, theory
@@ -28,13 +28,14 @@ def fit(machine: MachineSpec, measurements: Sequence[Measurement]) -> Fit:
 
     """
     chains = clocks.derive(measurements)
-    compute = [m for m in measurements if _plain(m, "fma")]
+    compute = [m for m in measurements if _plain(m, "fma") or _plain(m, "dot")]
     found = curves.levels_of(machine, measurements)
     ceilings = (
         *(_compute(machine, one, chains, clocks.highest(compute, chains)) for one in compute),
         *clocks.ceilings(chains, compute),
         *curves.ceilings(found, measurements),
         *_dram(machine, measurements),
+        *latencies.ceilings(measurements, chains.light_hertz),
         *effects.overheads(measurements),
         *effects.effects(measurements),
     )
@@ -56,7 +57,7 @@ def _plain(measurement: Measurement, family: str) -> bool:
 def _compute(
     machine: MachineSpec, one: Measurement, chains: Chains, seen_hertz: float | None
 ) -> Ceiling:
-    case, flops = one.case, one.work.flops
+    case, flops, mix = one.case, one.work.flops, cases.benchmark(one.case).mix
     summary = summarise(one.seconds, lambda seconds: flops / seconds)
     evidence = _per_cycle(one, chains)
     hertz, pipes = evidence.get("hertz"), evidence.get("pipes")
@@ -67,20 +68,21 @@ def _compute(
         cores=case.threads,
         seen_hertz=seen_hertz,
         load_hertz=float(hertz) if isinstance(hertz, float) else None,
-        mix=case.benchmark,
-        measured_pipes=max(1, round(pipes)) if isinstance(pipes, float) else None,
+        mix=mix,
+        measured_pipes=gate.whole_pipes(pipes, mix) if isinstance(pipes, float) else None,
     )
     return ceiling(
         "compute",
-        f"{case.benchmark}-{case.dtype}-{case.bits}",
+        f"{mix}-{case.dtype}-{case.bits}",
         "FLOP/s",
         summary,
-        mix=case.benchmark,
+        mix=mix,
         threads=case.threads,
         dtype=case.dtype,
         isa=case.isa,
         bits=case.bits,
-        theoretical=theoretical,
+        # What other mixes reach on paper is stated nowhere: it would be their own count again.
+        theoretical=theoretical if clocks.is_roof(case) else None,
         evidence=evidence,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks import cases
+from calibrate import arithmetic
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.physics.isa import Vector
 from roofline.records import Case, Finding, MachineSpec
@@ -16,16 +17,16 @@ CACHE_MULTIPLE = 4
 _QUICK_MULTIPLE = 2
 _LEAST_ARRAY, _LEAST_QUICK_ARRAY = 64 * _MIB, 32 * _MIB
 _UNKNOWN_CACHE = 32 * _MIB
-# A 1-thread and an all-core team each hold three arrays, and half of what is free stays free.
-_MEMORY_SHARE = 1 / 12
+# A 1-thread and an all-core team each hold three arrays, the order of a walk through memory takes
+# half an array while it is drawn, and half of what is free stays free.
+_MEMORY_SHARE = 1 / 13
 # No array is smaller, and each thread's share is a multiple of the second.
-_LEAST_ANYWHERE, _TINY = 4 * _MIB, 64 * 1024
+_LEAST_ANYWHERE, _TINY = 7 * _MIB // 2, 56 * 1024
 # First touch maps pages of its own beside the arrays, on all threads together.
 _TOUCHED_SHARE = 1 / 8
 _CURVE_START = 4 * 1024
 _STREAMS = ("read", "write", "copy", "scale", "add", "triad")
 _STORES = ("ordinary", "non-temporal")
-_DTYPES = ("float32", "float64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,45 +98,18 @@ def _team_cases(
     resources: Resources, threads: int, array: int, *, quick: bool
 ) -> Iterator[tuple[Case, int]]:
     widest = resources.vectors[0]
-    for case in (*_compute(resources.vectors, threads), *_chains(resources.vectors, threads)):
+    mixes = arithmetic.mixes(resources.machine, resources.vectors, threads, quick=quick)
+    chains = arithmetic.chains(resources.vectors, threads, quick=quick)
+    for case in (*arithmetic.roofs(resources.vectors, threads, quick=quick), *mixes, *chains):
         yield case, 7
     sizes = _curve_sizes(resources, threads, array, quick=quick)
     for case in _curves(widest, threads, sizes, quick=quick):
         yield case, 5
     for case in _streams(widest, threads, array):
         yield case, 3
+    if threads == 1 and not quick:
+        yield from ((case, 5) for case in _latencies(resources.machine, array))
     yield from _operating_system(resources, threads, array)
-
-
-def _compute(vectors: Sequence[Vector], threads: int) -> Iterator[Case]:
-    for vector in vectors:
-        for dtype in _DTYPES:
-            count = cases.accumulators(vector.registers, fused=vector.fused)
-            yield Case(
-                benchmark="fma" if vector.fused else "mul+add",
-                parameters={"accumulators": count},
-                dtype=dtype,
-                isa=vector.isa,
-                bits=vector.bits,
-                threads=threads,
-            )
-
-
-def _chains(vectors: Sequence[Vector], threads: int) -> Iterator[Case]:
-    """Chains run alone, from which the cycles of a step and the light-load clock follow."""
-    if threads > 1:
-        return
-    for chain in ("add", "imul"):
-        yield Case(benchmark="chain", parameters={"chain": chain, "fused": False})
-    for vector in vectors:
-        for dtype in _DTYPES:
-            yield Case(
-                benchmark="chain",
-                parameters={"chain": "vector", "fused": vector.fused},
-                dtype=dtype,
-                isa=vector.isa,
-                bits=vector.bits,
-            )
 
 
 def _curves(vector: Vector, threads: int, sizes: Sequence[int], *, quick: bool) -> Iterator[Case]:
@@ -157,11 +131,36 @@ def _streams(vector: Vector, threads: int, array: int) -> Iterator[Case]:
             yield _stream(name, vector, threads, size, **extra)
 
 
+def _latencies(machine: MachineSpec, array: int) -> Iterator[Case]:
+    """Yield a walk in each level, well inside it, and in memory with and without huge pages."""
+    data = [cache for cache in machine.caches if cache.kind != "instruction"]
+    nearer = 0
+    for level in sorted({cache.level for cache in data}):
+        # Where cores differ, what lies inside the smallest lies inside all.
+        size = min(cache.size_bytes for cache in data if cache.level == level)
+        # Of a shared level, what lies next to the private ones: the rest is others', too.
+        inside = min(size // 2, 2 * nearer or size, array)
+        yield _latency(f"L{level}", inside)
+        nearer = size
+    for huge in (True, False):
+        yield _latency(cases.MEMORY, array, huge=huge)
+
+
+def _latency(level: str, size: int, *, huge: bool = True) -> Case:
+    extra = {} if huge else {"huge": False}
+    return Case(
+        benchmark="latency",
+        parameters={"level": level, **extra},
+        dtype="int64",
+        working_set_bytes=size,
+    )
+
+
 def _operating_system(resources: Resources, threads: int, array: int) -> Iterator[tuple[Case, int]]:
     """Yield what the operating system costs: pages, placement, and the instrument itself."""
     size = 3 * (array // 4)
     widest = resources.vectors[0]
-    compute = next(_compute(resources.vectors[:1], threads))
+    compute = next(arithmetic.roofs(resources.vectors[:1], threads, quick=True))
     loose = {**compute.parameters, "pinned": False}
     yield _with(compute, loose), 7
     for extra in ({}, {"pinned": False}, {"huge": False}, {"huge": False, "prefaulted": False}):
@@ -175,7 +174,8 @@ def _operating_system(resources: Resources, threads: int, array: int) -> Iterato
             working_set_bytes=threads * _touched(resources, threads, huge=huge),
         )
         yield case, 3
-    yield Case(benchmark="barrier" if threads > 1 else "timer", threads=threads), 5
+    for name in ("barrier", "migration") if threads > 1 else ("timer", "call"):
+        yield Case(benchmark=name, threads=threads), 5
 
 
 def _touched(resources: Resources, threads: int, *, huge: bool) -> int:

@@ -11,6 +11,7 @@ from roofline.records import Ceiling, Kind, Measurement, Rounds, Scalar, Unit
 NOISY: Mapping[Kind, float] = {
     "compute": 0.03,
     "bandwidth": 0.08,
+    "latency": 0.1,
     "clock": 0.02,
     "capacity": 0.25,
     "overhead": 0.15,

@@ -8,10 +8,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from roofline.commandline import exit_status
 from roofline.errors import RooflineError
+from roofline.shapes.draw import DOMAIN
 
 if TYPE_CHECKING:
     from roofline.comparing.operators import Operators
@@ -24,19 +25,17 @@ EPILOG = """--shapes reads the columns name,batch,in_channels,height,width,out_c
 stride,padding,dilation,groups,bias,dtype; channels, height, width and kernel must be there; pairs
 are written 3 or 3x5. Exit: 0 fine; 1 a layer beat the bound (faster-than-roof), or --tolerance was
 given and a layer lies outside; 2 bad input; 3 cannot measure here."""
-SYSTEM = Path("/")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
-    return exit_status(lambda: run(options))
+    return exit_status(lambda: run(_parser().parse_args(arguments)))
 
 
 def run(options: argparse.Namespace) -> int:
     """Find or measure a sweep, compare it with its calibration, show the answer."""
     _check_outputs(options)
-    sweep, operators = _archived(options) if options.measured else _measured(options)
+    sweep, operators = _measured(options) if options.measured is None else _archived(options)
     from roofline.comparing.reporting import report
     from roofline.physics.judge import TOLERANCE
 
@@ -46,9 +45,17 @@ def run(options: argparse.Namespace) -> int:
     return _status(answer, strict=options.tolerance is not None)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A command line whose slips are told like any other bad input: in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise RooflineError(f"{message}; see --help.")
+
+
 def _parser() -> argparse.ArgumentParser:
     name = "python -m roofline.compare"
-    parser = argparse.ArgumentParser(name, description=DESCRIPTION, epilog=EPILOG)
+    parser = _Parser(name, description=DESCRIPTION, epilog=f"{EPILOG} {DOMAIN}")
     add = parser.add_argument
     add("--shapes", type=Path, metavar="FILE.csv", help="measure these instead")
     add("--random", type=_count, metavar="N", help="measure N shapes drawn from a stated domain")
@@ -112,14 +119,17 @@ def _archived(options: argparse.Namespace) -> tuple[Sweep, Operators]:
     from roofline.store.files import Store, resolve_root
 
     names = ("shapes", "random", "seed", "subject", "threads", "isa", "cold")
-    given = [f"--{name}" for name in names if getattr(options, name) not in (None, False)]
+    # By identity: a seed of 0 equals False.
+    values = {name: getattr(options, name) for name in names}
+    given = [f"--{n}" for n, value in values.items() if value is not None and value is not False]
     if given:
         raise RooflineError(f"--measured shows what was measured: leave {' and '.join(given)} out.")
     store = Store(resolve_root(options.results))
     node, machine_id = host() if options.measured == LATEST else ("", "")
     sweep, path = sweep_of(options.measured, store, node, machine_id)
-    _say(options, f"sweep: {path}")
     calibration = calibration_of(sweep, path, store)
+    foreign = options.measured == LATEST and sweep.node != node
+    _say(options, f"sweep: {path}{', of another host of this type' if foreign else ''}")
     return sweep, Operators(calibration, sweep.threads, cold=sweep.cache == "cold")
 
 
@@ -132,12 +142,13 @@ def _measured(options: argparse.Namespace) -> tuple[Sweep, Operators]:
         shapes=options.shapes,
         random=options.random,
         seed=options.seed,
-        subject=options.subject or "ours",
+        subject="ours" if options.subject is None else options.subject,
         threads=options.threads,
         isa_cap=options.isa,
         cold=options.cold,
         results=options.results,
         site=None if options.no_save else options.site,
+        quiet=options.quiet,
     )
     say = functools.partial(_say, options)
     if options.quiet:

@@ -75,18 +75,9 @@ def _count(text: str) -> int:
 
 def _read(path: Path) -> Calibration:
     from roofline.records import Sweep
-    from roofline.store.schema import loads
+    from roofline.store.reading import record_at
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as problem:
-        raise RooflineError(f"cannot read {path}: {problem.strerror}.") from problem
-    except UnicodeDecodeError as problem:
-        raise RooflineError(f"cannot read {path}: it is no JSON record.") from problem
-    try:
-        record = loads(text)
-    except RooflineError as problem:
-        raise RooflineError(f"{path}: {problem}", problem.exit_code) from problem
+    record = record_at(path)
     if isinstance(record, Sweep):
         raise RooflineError(
             f"{path} is a sweep, not a calibration: "

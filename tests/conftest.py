@@ -7,10 +7,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from roofline.host.machine import read_machine, usable_cpus
 from roofline.physics.isa import Vector, vectors
 from roofline.records import MachineSpec
+
+# For `pytest --hypothesis-profile=long`: instead of what is drawn usually.
+settings.register_profile("long", max_examples=1000)
 
 
 @pytest.fixture(scope="session")

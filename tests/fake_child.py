@@ -16,11 +16,15 @@ KIB, MIB = 1 << 10, 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A cache: its bytes, what one core reads of it in B/s, whether all cores share it."""
+    """A cache: its bytes, what one core reads of it in B/s, whether all cores share it.
+
+    `wait` is what a dependent load of it takes, in seconds.
+    """
 
     capacity: int
     bandwidth: float
     shared: bool = False
+    wait: float = 4e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +32,12 @@ class Planted:
     """The machine that the child pretends to run on.
 
     Attributes:
-        pipes: FMA instructions a cycle by register width; of mul+add, pairs.
+        pipes: FMA instructions a cycle by register width; scalar ones go as the narrowest.
+        adders: pipes that only add; without any, additions take those of multiply-adds.
         latency: cycles of a step of each dependent chain.
         share: of a core's FLOP/cycle that is left when all cores compute.
         memory: B/s that one core gets, and all cores together.
+        memory_wait: seconds of a dependent load; on 4-KiB pages a third more.
         losses: factor on the time of cases with that switch turned off.
         noise: standard deviation of a round and, a third of it, of a sample.
 
@@ -39,21 +45,25 @@ class Planted:
 
     hertz: float = 3.0e9
     pipes: Mapping[int, float] = field(default_factory=lambda: {512: 2.0, 256: 2.0, 128: 2.0})
+    adders: float = 2.0
     latency: Mapping[str, int] = field(
         default_factory=lambda: {"add": 2, "imul": 4, "fma": 4, "mul+add": 8}
     )
     share: float = 1.0
     caches: tuple[Level, ...] = (
-        Level(32 * KIB, 300e9),
+        Level(32 * KIB, 300e9, wait=1.5e-9),
         Level(1 * MIB, 120e9),
-        Level(32 * MIB, 60e9, shared=True),
+        Level(32 * MIB, 60e9, shared=True, wait=14e-9),
     )
     memory: tuple[float, float] = (15e9, 22e9)
+    memory_wait: float = 9e-8
     losses: Mapping[str, float] = field(default_factory=dict)
     page_seconds: float = 2.5e-7
     huge_page_seconds: float = 6e-5
     barrier_seconds: float = 1.5e-7
     timer_seconds: float = 2.5e-8
+    call_seconds: float = 2.5e-9
+    migration_seconds: float = 3e-5
     noise: float = 0.003
 
     def bandwidth(self, case: Case) -> float:
@@ -80,11 +90,12 @@ class Planted:
             if case.parameters.get(name) is False
         )
         match cases.benchmark(case).family:
-            case "fma":
-                lanes = cases.lanes(case)
-                per_cycle = self.pipes[case.bits] * 2 * lanes * case.threads
+            case "fma" | "dot":
+                per_cycle = self.operations(case) * cases.lanes(case) * case.threads
                 share = self.share if case.threads > 1 else 1.0
                 return loss * cases.work(case).flops / (per_cycle * share * self.hertz)
+            case "latency":
+                return cases.CHASE_STEPS * self.wait(case)
             case "stream":
                 return loss * cases.work(case).bytes_touched.total / self.bandwidth(case)
             case "clock":
@@ -92,7 +103,31 @@ class Planted:
             case "pagefault":
                 huge = case.parameters["huge"]
                 return self.huge_page_seconds if huge else self.page_seconds
-        return self.timer_seconds if case.benchmark == "timer" else self.barrier_seconds
+        costs: Mapping[str, float] = {
+            "timer": self.timer_seconds,
+            "call": self.call_seconds,
+            "migration": self.migration_seconds,
+        }
+        return costs.get(case.benchmark, self.barrier_seconds)
+
+    def operations(self, case: Case) -> float:
+        """Return the operations a lane and cycle of a case's instructions, one a lane each."""
+        pipes = self.pipes.get(case.bits, self.pipes[min(self.pipes)])
+        # One of each of two kinds: on pipes of their own, or one after the other.
+        pairs = min(pipes, self.adders) if self.adders else pipes / 2
+        return {
+            "fp-mul": pipes,
+            "fp-add": self.adders or pipes,
+            "mul+add": 2 * pairs,
+            "fma+add": 3 * pairs,
+        }.get(case.benchmark, 2 * pipes)
+
+    def wait(self, case: Case) -> float:
+        """Return what a load takes: each comes from the nearest level that holds the walk."""
+        for level in self.caches:
+            if case.working_set_bytes <= level.capacity:
+                return level.wait
+        return self.memory_wait * (4 / 3 if case.parameters.get("huge") is False else 1.0)
 
     def cycles(self, case: Case) -> int:
         """Return the cycles of a step of the chain that a case runs."""
@@ -104,7 +139,7 @@ class Planted:
         """Return the steps a second of the chains beside a case's work."""
         if not cases.benchmark(case).clocked:
             return {}
-        names = {"imul": "imul", "vector": case.benchmark}
+        names = {"imul": "imul", "vector": "fma" if cases.fused(case) else "mul+add"}
         return {chain: self.hertz / self.latency[name] for chain, name in names.items()}
 
 

@@ -111,7 +111,42 @@ def _overheads() -> list[Ceiling]:
         ceiling("overhead", "first-touch-huge", "s", 120e-6),
         ceiling("overhead", "barrier", "s", 0.4e-6, threads=2),
         ceiling("overhead", "timer", "s", 24e-9),
+        ceiling("overhead", "call", "s", 2.5e-9),
+        ceiling("overhead", "migration", "s", 31e-6, threads=2),
     ]
+
+
+def beside_the_roof() -> list[Ceiling]:
+    """Build what beats the roof or falls short of it: a mix, dot products, scalar code."""
+    return [
+        _mix("fma+add", "float32", 512, 352e9, 95.9, 2.997),
+        _mix("dot", "int8", 512, 940e9, 255.2, 1.994),
+        _mix("fma", "float32", 32, 14.7e9, 3.992, 1.996),
+    ]
+
+
+def _mix(
+    mix: str, dtype: str, bits: int, typical: float, per_cycle: float, pipes: float
+) -> Ceiling:
+    evidence = {
+        "flop_per_cycle": per_cycle,
+        "flop_per_cycle_median": per_cycle * 0.996 if mix != "fma+add" else 95.0,
+        "pipes": pipes,
+        "hertz": GHZ,
+        "verdict": "steady",
+    }
+    name = f"{mix}-{dtype}-{bits}"
+    return ceiling(
+        *("compute", name, "FLOP/s", typical), mix=mix, dtype=dtype, bits=bits, evidence=evidence
+    )
+
+
+def latency(level: str, seconds: float, size: int, *, suffix: str = "") -> Ceiling:
+    """Build the wait for a dependent load of a level, by a walk over so many bytes."""
+    evidence = {"verdict": "steady", "working_set": size, "cycles": seconds * GHZ}
+    name = f"{level.lower()}-latency{suffix}"
+    ends = {"high": seconds * 0.98, "low": seconds * 1.03}
+    return ceiling("latency", name, "s", seconds, level=level, evidence=evidence, **ends)
 
 
 def effect(name: str, ratio: float, interval: tuple[float, float] | None) -> Ceiling:
@@ -129,6 +164,11 @@ def _rest() -> list[Ceiling]:
             for k, v in capacities.items()
         ),
         *_overheads(),
+        latency("L1", 1.1e-9, 24 * KIB),
+        latency("L2", 4.2e-9, 96 * KIB),
+        latency("L3", 14e-9, 2048 * KIB),
+        latency("DRAM", 110e-9, 128 << 20),
+        latency("DRAM", 150e-9, 128 << 20, suffix="-4k"),
         effect("unpinned-fma", 1.004, (0.98, 1.03)),
         effect("unprefaulted-triad", 7.9, (6.8, 9.4)),
     ]
@@ -185,7 +225,7 @@ def calibration(ceilings: list[Ceiling] | None = None, **more: Any) -> Calibrati
     """Build a two-core machine's calibration; `ceilings` replaces the full set."""
     teams = (1, 2)
     compute = [fma(t, b, n) for n in teams for t in ("float32", "float64") for b in (256, 512)]
-    full = [*compute, *(c for n in teams for c in memories(n)), *_rest()]
+    full = [*compute, *beside_the_roof(), *(c for n in teams for c in memories(n)), *_rest()]
     curves = [
         *(m for n in teams for m in curve_points("read-curve", n)),
         *(m for n in teams for m in curve_points("triad-curve", n, 330e9)),

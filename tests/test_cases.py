@@ -85,7 +85,7 @@ def test_a_fused_multiply_add_is_two_operations_a_lane_and_its_halves_one_each(
 
 
 def test_chains_pages_and_the_instrument_count_no_work() -> None:
-    for name in ("chain", "first-touch", "timer", "barrier"):
+    for name in ("chain", "first-touch", "latency", "timer", "barrier", "call", "migration"):
         done = cases.work(Case(benchmark=name))
         assert (done.flops, done.bytes_touched.total) == (0, 0)
 

@@ -193,7 +193,6 @@ def test_a_containers_memory_limit_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "present"),
     [
-        ("small-vm", "AVX-512 BF16 dot products"),
         ("hybrid", "AVX VNNI (INT8 dot products)"),
         ("neoverse", "SVE (scalable vectors)"),
     ],

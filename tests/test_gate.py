@@ -436,5 +436,13 @@ def test_pipes_stated_by_a_user_bind_the_widest_register() -> None:
     assert "(--spec)" in refused(stated, good(TWO_PIPES))
 
 
+def test_what_every_load_of_shared_cores_says_is_said_once() -> None:
+    ceilings = good(TWO_PIPES)
+    shared = miscounted(ceilings, 0.5, *{c.name for c in ceilings}, teams=(2,))
+    finding = warned(UNKNOWN, miscounted(shared, 0.98, "fma-float32-256", teams=(2,)))
+    assert finding.what.startswith("fma-float32-256 (2 threads): each core does 0.49 x")
+    assert finding.what.endswith("and 5 more loads lose alike")
+
+
 def test_nothing_measured_is_nothing_to_object_to() -> None:
     assert gate.judge(UNKNOWN, (), ()) == ()

@@ -7,10 +7,14 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from roofline.records import Calibration, Kind
 from roofline.store.schema import KINDS, dumps, kind_of, loads
 from tests.sweep_builders import make_complete_sweep
 
-GOLDEN = {kind: Path(__file__).parent / "golden" / f"{kind}-1.json" for kind in KINDS}
+FOLDER = Path(__file__).parent / "golden"
+GOLDEN = {kind: FOLDER / f"{kind}-1.json" for kind in KINDS}
+# What came later without a new format: latencies, mixes, dot products, calls, migrations.
+LATER = {"calibration": FOLDER / "calibration-1-latency.json"}
 
 
 def classes_in(annotation: Any) -> set[type]:
@@ -21,9 +25,11 @@ def classes_in(annotation: Any) -> set[type]:
     return set().union(*map(classes_in, get_args(annotation)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_golden_record_loads_for_ever(kind: str) -> None:
-    text = GOLDEN[kind].read_text()
+@pytest.mark.parametrize(
+    ("kind", "path"), [*GOLDEN.items(), *LATER.items()], ids=lambda value: Path(value).stem
+)
+def test_the_golden_record_loads_for_ever(kind: str, path: Path) -> None:
+    text = path.read_text()
     record = loads(text)
     assert kind_of(type(record)) == kind
     assert dumps(record) == text
@@ -35,6 +41,22 @@ def test_the_golden_record_uses_every_field(kind: str) -> None:
     named = {f.name for cls in classes_in(KINDS[kind]) for f in dataclasses.fields(cls)}
     assert {"machine", "git_dirty", "command", "sha256", "seconds"} <= named
     assert {name for name in named if not re.search(rf'[".]{name}[".]', text)} == set()
+
+
+def test_the_later_golden_calibration_holds_the_kinds_of_ceilings_that_there_are() -> None:
+    record = loads(LATER["calibration"].read_text())
+    assert isinstance(record, Calibration)
+    assert record.valid
+    assert {c.kind for c in record.ceilings} == set(get_args(Kind))
+    waits = [c.typical for c in record.ceilings if c.kind == "latency"]
+    assert waits == sorted(waits)
+    assert {c.mix for c in record.ceilings if c.kind == "compute"} == {
+        *("fma", "fma+add", "add", "mul", "mul+add", "dot")
+    }
+    names = {c.name for c in record.ceilings}
+    assert {"fma-float32-32", "dot-int8-512", "dram-latency-4k", "call", "migration"} <= names
+    benchmarks = {m.case.benchmark for m in record.measurements}
+    assert {"latency", "dot", "fp-add", "fp-mul", "fma+add", "call", "migration"} <= benchmarks
 
 
 def test_the_golden_sweep_holds_what_was_put_into_it() -> None:

@@ -2,7 +2,7 @@
 
 import ctypes
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from itertools import count
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks import cases, clock, fma, pagefault, stream
+from benchmarks import cases, clock, dot, fma, latency, pagefault, stream
 from benchmarks.arena import map_place
 from benchmarks.assembly import HOST_IS_X86
 from benchmarks.buffers import Buffer
@@ -27,69 +27,21 @@ from roofline.host.worker import Worker
 from roofline.physics import isa
 from roofline.physics.isa import Vector
 from roofline.records import Case, Scalar
-
-VECTORS = isa.vectors(read_machine())
-WIDEST = VECTORS[0]
-DTYPES = ("float64", "float32")
-# A prime number of quanta: no power of two hides a wrong end.
-ARRAY = 13 * cases.ARRAY_QUANTUM
-
-
-def compute_cases(vector: Vector) -> Iterator[Case]:
-    """Yield the compute kernels of a width."""
-    for dtype in DTYPES:
-        for name in ("fma", "mul+add") if vector.fused else ("mul+add",):
-            fused = name == "fma"
-            count = cases.accumulators(vector.registers, fused=fused)
-            yield at(vector, name, {"accumulators": count}, dtype=dtype)
-
-
-def chain_cases(vector: Vector) -> Iterator[Case]:
-    """Yield the vector chains of a width."""
-    for dtype in DTYPES:
-        for fused in (True, False) if vector.fused else (False,):
-            yield at(vector, "chain", {"chain": "vector", "fused": fused}, dtype=dtype)
-
-
-def stream_cases(vector: Vector) -> Iterator[Case]:
-    """Yield the stream kernels of a width, with either kind of store."""
-    for name, row in cases.BENCHMARKS.items():
-        if row.family != "stream" or name.endswith("-curve"):
-            continue
-        # LLVM merges narrow stores of a constant into wide ones: see the test of that below.
-        if name == "write" and vector != WIDEST:
-            continue
-        size = ARRAY * (row.reads + row.writes)
-        for store in ("ordinary", "non-temporal") if row.writes else (None,):
-            parameters: dict[str, Scalar] = {"fused": vector.fused}
-            if store is not None:
-                parameters["store"] = store
-            yield at(vector, name, parameters, working_set_bytes=size)
-
-
-def at(vector: Vector, name: str, parameters: Mapping[str, Scalar], **fields: Any) -> Case:
-    """Return a case of one thread at a width."""
-    return Case(benchmark=name, parameters=parameters, isa=vector.isa, bits=vector.bits, **fields)
-
-
-def other_cases() -> Iterator[Case]:
-    """Yield what has no width."""
-    for name in ("add", "imul"):
-        yield Case(benchmark="chain", parameters={"chain": name, "fused": False})
-    yield Case(benchmark="first-touch", parameters={"huge": False}, working_set_bytes=1 << 20)
-    yield Case(benchmark="first-touch", parameters={"huge": True}, working_set_bytes=4 << 20)
-
-
-def every_case() -> Iterator[Case]:
-    """Yield every kernel of this host."""
-    for vector in VECTORS:
-        yield from compute_cases(vector)
-        yield from chain_cases(vector)
-        yield from stream_cases(vector)
-    yield from other_cases()
-
-
-EVERY = tuple(every_case())
+from tests.kernel_cases import (
+    ARRAY,
+    DTYPES,
+    EVERY,
+    MIXES,
+    VECTORS,
+    WIDEST,
+    at,
+    chain_cases,
+    compute_cases,
+    dot_cases,
+    other_cases,
+    scalar_cases,
+    stream_cases,
+)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +92,9 @@ def test_a_kernel_that_the_compiler_widened_is_refused_and_any_other_is_narrow(
 
 
 def test_every_family_is_among_the_cases() -> None:
-    assert {cases.BENCHMARKS[case.benchmark].family for case in EVERY} == set(FAMILIES)
+    run = {cases.BENCHMARKS[case.benchmark].family for case in EVERY}
+    # Which dot products there are, the host decides.
+    assert run | {"dot"} == set(FAMILIES)
 
 
 @pytest.mark.parametrize("parameters", [{"pinned": False}, {"huge": False}], ids=str)
@@ -211,7 +165,7 @@ def test_the_clocks_tick_beside_the_work(rig: Rig) -> None:
     assert all(rate > 0 for samples in rates.values() for rate in samples)
 
 
-@pytest.mark.parametrize("name", ["timer", "barrier"])
+@pytest.mark.parametrize("name", ["timer", "barrier", "call", "migration"])
 def test_the_instrument_times_itself(rig: Rig, name: str) -> None:
     seconds = rig.run(Case(benchmark=name), samples=2).seconds
     assert len(seconds) == 2
@@ -219,22 +173,27 @@ def test_the_instrument_times_itself(rig: Rig, name: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("bits", [128, 256, 512])
-@pytest.mark.parametrize("name", ["fma", "mul+add"])
+@pytest.mark.parametrize("bits", [0, 128, 256, 512])
+@pytest.mark.parametrize("name", MIXES)
 def test_operands_give_a_finite_reference_at_every_width_of_any_host(
     name: str, bits: int, dtype: str, kernels: KernelCache
 ) -> None:
-    case = Case(benchmark=name, parameters={"accumulators": 12}, dtype=dtype, bits=bits)
+    scalar = 8 * cases.ITEM_BYTES[dtype]
+    case = Case(benchmark=name, parameters={"accumulators": 12}, dtype=dtype, bits=bits or scalar)
     kernel = kernels.get(pagefault.recipe(case))
     subject = fma.task(case, kernel, map_place(0, 0, huge=None))
-    for steps in (2 * cases.FMA_TURNS, 6 * cases.FMA_TURNS):
-        expected = fma.reference(subject.operands, cases.lanes(case), steps, name)
+    for repeats in (1, 2):
+        steps = repeats * cases.FMA_TURNS * cases.FMA_UNROLL
+        expected = fma.reference(subject.operands, cases.lanes(case), steps, subject.mix)
         assert np.isfinite(expected).all()
         assert (np.abs(expected) > 0).all()
-        half = fma.reference(subject.operands, cases.lanes(case), steps // 2, name)
-        # Every row that grows tells half of the steps from all of them.
-        rows = slice(None) if name == "fma" else slice(6, None)
-        assert (np.abs(half[rows] / expected[rows] - 1).max(axis=1) > 0.1).all()
+        subject.results[:] = expected.ravel()
+        assert subject.correct(repeats)
+        half = fma.reference(subject.operands, cases.lanes(case), steps // 2, subject.mix)
+        # Every single chain tells half of the steps from all of them.
+        for row in range(len(expected)):
+            subject.results[:] = np.vstack([expected[:row], half[row], expected[row + 1 :]]).ravel()
+            assert not subject.correct(repeats)
 
 
 class Bench:
@@ -311,9 +270,15 @@ def same(word: int, other: int) -> Spoil:
     return spoil
 
 
+def elsewhere_in_the_walk(block: NDArray[np.int64]) -> None:
+    """Begin the walk a step later."""
+    block[latency.POINTER] = ctypes.c_int64.from_address(int(block[latency.POINTER])).value
+
+
 def wrong_kernels() -> Iterator[tuple[str, Case, Spoil]]:
     """Yield each kernel with everything that could be wrong with it."""
-    for case in compute_cases(WIDEST):
+    assert (dot.TURNS, dot.OPERANDS, dot.RESULTS) == (fma.TURNS, fma.OPERANDS, fma.RESULTS)
+    for case in (*compute_cases(WIDEST), *scalar_cases(WIDEST), *dot_cases()):
         yield "half the turns", case, halved(fma.TURNS)
         yield "nothing written", case, elsewhere(fma.RESULTS)
         yield "other operands", case, elsewhere(fma.OPERANDS)
@@ -322,6 +287,10 @@ def wrong_kernels() -> Iterator[tuple[str, Case, Spoil]]:
             size = 4 * WIDEST.bits // 8 if case.parameters["chain"] == "vector" else 24
             yield "half the turns", case, halved(clock.TURNS)
             yield "nothing written", case, copied(clock.OPERANDS, size)
+        elif case.benchmark == "latency":
+            yield "half the turns", case, halved(latency.TURNS)
+            yield "a turn too few", case, one_less(latency.TURNS)
+            yield "a step too far", case, elsewhere_in_the_walk
         else:
             yield "half the pages", case, halved(pagefault.PAGES)
             yield "a page too few", case, one_less(pagefault.PAGES)
@@ -361,10 +330,13 @@ def test_the_check_catches_a_kernel_that_is_wrong(
     if case.benchmark != "first-touch":
         assert subject.run()
     assert not subject.run(spoil=spoil)
-    assert subject.run()
+    # Anew: a walk keeps its parameters from call to call.
+    assert Bench(case, kernels).run()
 
 
-@pytest.mark.parametrize("name", ["fma", "mul+add", "chain", "read", "triad", "first-touch"])
+@pytest.mark.parametrize(
+    "name", [*MIXES, "dot", "latency", "chain", "read", "triad", "first-touch"]
+)
 def test_a_wrong_kernel_is_never_timed(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

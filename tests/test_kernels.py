@@ -203,6 +203,20 @@ def test_a_change_of_another_family_leaves_the_name(
     assert generator_digest(TOUCH) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "matters"),
+    [("micro", True), ("words", True), ("schedule", False), ("tables", False), ("call", False)],
+)
+def test_a_convolution_kernel_is_named_by_its_generator_and_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, matters: bool
+) -> None:
+    recipe = Recipe("benchmarks.conv.micro", "build_fill", (("dtype", "float32"), ("bits", 128)))
+    before = generator_digest(recipe)
+    with (copied_generators(tmp_path, monkeypatch) / "conv" / f"{name}.py").open("a") as source:
+        source.write("# changed\n")
+    assert (generator_digest(recipe) != before) == matters
+
+
 @pytest.mark.parametrize("setting", ["CPU_NAME", "CPU_FEATURES"])
 def test_another_target_changes_the_name(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
     before = generator_digest(TOUCH)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import cases
-from calibrate import plan
+from calibrate import clocks, plan
 from calibrate.plan import Plan, Resources, Step
 from roofline.errors import RooflineError
 from roofline.host.machine import memory_available, read_machine, usable_cpus
@@ -64,21 +64,29 @@ def made(
 def room(drawn: Plan, *, huge: bool) -> int:
     """Return the bytes that the threads map for the arrays of every case on such pages.
 
-    Each thread keeps its largest input and its largest output over all cases.
+    Each thread keeps its largest input and its largest output over all cases. The order of a walk
+    is drawn beside it: four words a line while it is made.
     """
     same = [
         step.case
         for step in drawn.steps
-        if cases.benchmark(step.case).family == "stream"
+        if cases.benchmark(step.case).family in ("stream", "latency")
         and (step.case.parameters.get("huge") is not False) == huge
     ]
-    mapped = 0
+    walks = [c.working_set_bytes for c in same if cases.benchmark(c).family == "latency"]
+    mapped = 4 * 8 * (max(walks, default=0) // 64)
     for thread in range(max(case.threads for case in same)):
         mine = [case for case in same if case.threads > thread]
         for arrays in ("reads", "writes"):
-            sizes = (getattr(cases.benchmark(c), arrays) * cases.array_bytes(c) for c in mine)
-            mapped += max(sizes)
+            mapped += max(mapped_for(case, arrays) for case in mine)
     return mapped
+
+
+def mapped_for(case: Case, arrays: str) -> int:
+    """Return the bytes of a case's inputs ("reads") or output ("writes") on one thread."""
+    if cases.benchmark(case).family == "latency":
+        return case.working_set_bytes // case.threads if arrays == "writes" else 0
+    return int(getattr(cases.benchmark(case), arrays)) * cases.array_bytes(case)
 
 
 def touched(drawn: Plan) -> int:
@@ -110,10 +118,14 @@ def test_a_plan_measures_every_width_precision_and_stream_on_one_and_on_all_core
     compute = {
         (step.case.dtype, step.case.bits, step.case.threads)
         for step in drawn.steps
-        if cases.benchmark(step.case).family == "fma"
+        if cases.benchmark(step.case).family == "fma" and clocks.is_roof(step.case)
     }
-    widths = [vector.bits for vector in resources.vectors]
-    assert compute == {(d, b, t) for d in ("float32", "float64") for b in widths for t in teams}
+    widest, *narrower = [vector.bits for vector in resources.vectors]
+    wanted = {(d, widest, t) for d in ("float32", "float64") for t in teams}
+    # What time a quick plan has, goes to single precision.
+    dtypes = ("float32",) if quick else ("float32", "float64")
+    wanted |= {(d, b, t) for d in dtypes for b in narrower for t in teams}
+    assert compute == wanted
     for benchmark in ("read", "write", "copy", "scale", "add", "triad", "read-curve"):
         assert {case.threads for case in of(drawn, benchmark)} == teams
     for benchmark in ("write", "copy", "scale", "add", "triad"):
@@ -130,11 +142,13 @@ def test_every_chain_that_reads_a_clock_is_also_run_alone(
     chains = of(drawn, "chain")
     assert {case.threads for case in chains} == {1}
     assert {"add", "imul"} <= {case.parameters["chain"] for case in chains}
-    vector = {(c.dtype, c.bits) for c in chains if c.parameters["chain"] == "vector"}
-    compute = {
-        (s.case.dtype, s.case.bits) for s in drawn.steps if cases.benchmark(s.case).family == "fma"
+    alone = {clocks.chain_name(case) for case in chains}
+    beside = {
+        clocks.vector_chain(step.case, fused=cases.fused(step.case))
+        for step in drawn.steps
+        if cases.benchmark(step.case).clocked
     }
-    assert vector == compute
+    assert alone == beside | {"add", "imul"}
 
 
 @BOTH
@@ -233,7 +247,7 @@ def test_too_little_memory_for_the_right_arrays_gives_smaller_ones_and_says_so(
     assert finding.what.startswith("a smaller plan")
     assert finding.why_it_matters
     assert finding.command
-    assert max(arrays(drawn)) <= 256 * MIB / 12
+    assert max(arrays(drawn)) <= 256 * MIB / 13
     assert len({step.case.key for step in drawn.steps}) == len(drawn.steps)
 
 

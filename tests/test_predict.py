@@ -116,6 +116,56 @@ def test_data_in_l1_adds_nothing_to_the_in_core_time() -> None:
     assert cold.terms["DRAM"] == pytest.approx(30_000 / 20e9 - 30_000 / 300e9)
 
 
+def test_empty_lanes_are_moved_in_the_additive_rung_only() -> None:
+    """Twice the bytes inside: the same work takes longer, and only rung d knows."""
+    core = {"typical": 5e-6}
+    wider = Traffic(read=500_000, written=150_000)
+    plain, padded = (
+        predict(HALF_MIB, "float32", machine(), 1, core_seconds=core, inside=inside)
+        for inside in (None, wider)
+    )
+    assert [padded.rungs[name] for name in "abc"] == [plain.rungs[name] for name in "abc"]
+    near = 500_000 / 300e9 + 150_000 * (3 / 240e9 - 2 / 300e9)
+    beyond = 500_000 / 200e9 + 150_000 / 100e9 - near
+    assert padded.terms == pytest.approx({"compute": 5e-6, "L2": beyond, "overhead": 0.0})
+    assert padded.seconds > plain.seconds
+    assert padded.low < padded.seconds < padded.high
+
+
+def test_without_lanes_to_fill_the_additive_rung_moves_what_is_touched() -> None:
+    core = {"typical": 5e-6}
+    touched, unsaid = (
+        predict(HALF_MIB, "float32", machine(), 1, core_seconds=core, inside=inside)
+        for inside in (HALF_MIB.bytes_touched, None)
+    )
+    assert touched == unsaid
+
+
+def test_padded_data_may_lie_a_level_further_out() -> None:
+    """30 kB are at home in L1; with lanes that stay empty they need L2."""
+    core, small = {"typical": 5e-6}, work(read=30_000)
+    assert predict(small, "float32", machine(), 1, core_seconds=core).terms["L1"] == 0.0
+    padded = predict(
+        *(small, "float32", machine(), 1), core_seconds=core, inside=Traffic(read=60_000)
+    )
+    assert padded.terms["L2"] == pytest.approx(60_000 / 200e9 - 60_000 / 300e9)
+    assert padded.rungs["c"] == pytest.approx(30_000 / 300e9)
+
+
+@given(more=st.integers(0, 1 << 24), extra=st.integers(1, 1 << 24), cold=st.booleans())
+def test_more_bytes_inside_never_make_it_faster(more: int, extra: int, cold: bool) -> None:
+    less, greater = (
+        predict(
+            *(HALF_MIB, "float32", machine(), 1),
+            cold=cold,
+            core_seconds={"typical": 5e-6},
+            inside=Traffic(read=400_000 + read, written=100_000),
+        )
+        for read in (more, more + extra)
+    )
+    assert greater.seconds > less.seconds
+
+
 @pytest.mark.parametrize(("high", "low"), [(9e12, 150e9), (300e9, 50e9)])
 def test_an_l1_that_swings_alone_leaves_the_prediction_in_its_range(
     high: float, low: float

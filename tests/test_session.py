@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,10 @@ from tests.fake_child import CONDITIONS, FakeChild, Level, Planted, Watch
 from tests.machine_trees import expand
 
 FULL_BYTES, QUICK_BYTES = 64_000, 32_000
-AVX512 = ("avx", "avx2", "avx512bw", "avx512dq", "avx512f", "avx512vl", "fma", "sse2")
+AVX512 = (
+    *("avx", "avx2", "avx512_bf16", "avx512_vnni", "avx512bw", "avx512dq", "avx512f", "avx512vl"),
+    *("fma", "sse2"),
+)
 SOFTWARE = Software(python="3.11.0", suite_version="0.1.0", git_revision="abcdef")
 MEMORY_BEFORE_L2 = Planted(
     caches=(Level(32 << 10, 300e9), Level(1 << 20, 60e9), Level(32 << 20, 50e9, shared=True)),
@@ -147,6 +151,7 @@ def test_every_bandwidth_is_the_planted_one(
         ("first-touch-4k", 2.5e-7),
         ("first-touch-huge", 6e-5),
         ("timer", 2.5e-8),
+        ("call", 2.5e-9),
         ("unpinned-fma", 1.0),
         ("small-pages-triad", 1.0),
     ],
@@ -155,6 +160,50 @@ def test_clocks_costs_and_losses_are_the_planted_ones(
     quick: Outcome, name: str, planted: float
 ) -> None:
     assert ceiling(quick, name).typical == pytest.approx(planted, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "per_cycle"),
+    [
+        ("fma-float32-512", 32),
+        ("fma+add-float32-512", 48),
+        ("add-float64-512", 16),
+        ("mul-float64-512", 8),
+        ("mul+add-float64-512", 16),
+        ("dot-bfloat16-512", 64),
+        ("dot-int8-512", 128),
+        ("fma-float32-32", 4),
+        ("fma-float64-64", 4),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_every_mix_does_the_planted_operations_a_cycle(
+    full: Outcome, name: str, per_cycle: int, threads: int
+) -> None:
+    found = ceiling(full, name, threads)
+    assert found.evidence["flop_per_cycle"] == pytest.approx(per_cycle, rel=0.01)
+    assert found.typical == pytest.approx(per_cycle * threads * 3e9, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "planted"),
+    [
+        ("l1-latency", 1.5e-9),
+        ("l2-latency", 4e-9),
+        ("l3-latency", 14e-9),
+        ("dram-latency", 9e-8),
+        ("dram-latency-4k", 1.2e-7),
+    ],
+)
+def test_every_latency_is_the_planted_one(full: Outcome, name: str, planted: float) -> None:
+    found = ceiling(full, name)
+    assert found.typical == pytest.approx(planted, rel=0.01)
+    assert found.evidence["cycles"] == pytest.approx(3e9 * planted, rel=0.02)
+    assert found.high <= found.typical <= found.low
+
+
+def test_a_migration_costs_the_planted_time(full: Outcome) -> None:
+    assert ceiling(full, "migration", 2).typical == pytest.approx(3e-5, rel=0.01)
 
 
 def test_capacities_are_the_planted_ones(quick: Outcome) -> None:
@@ -188,10 +237,23 @@ def test_an_impossible_machine_is_recorded_as_invalid(planted: Planted, word: st
     assert any(word in what for what in objections)
 
 
+def test_latencies_that_fall_further_out_are_recorded_as_invalid() -> None:
+    waits = (2e-9, 5e-9, 4e-9)
+    sound = Planted().caches
+    caches = tuple(dataclasses.replace(c, wait=w) for c, w in zip(sound, waits, strict=True))
+    calibration = run(three(Planted(caches=caches)), quick=False).calibration
+    objections = [f.what for f in calibration.findings if f.severity == "invalid"]
+    assert len(objections) == 1
+    assert re.match(r"a load from L3 takes (3.9|4.0)", objections[0])
+
+
 def test_virtual_cpus_that_share_a_core_stay_valid() -> None:
+    """Every load says so; one finding does."""
     calibration = run(three(Planted(share=0.5))).calibration
     assert calibration.valid
-    assert any("share physical cores" in f.why_it_matters for f in calibration.findings)
+    shared = [f for f in calibration.findings if "share physical cores" in f.why_it_matters]
+    assert len(shared) == 1
+    assert len(dumps(calibration).encode()) <= QUICK_BYTES
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
@@ -400,5 +462,6 @@ def test_lesser_machines_are_calibrated_alike(features: tuple[str, ...]) -> None
     calibration = run(three(Planted(caches=caches)), machine=machine).calibration
     assert calibration.valid
     compute = [c for c in calibration.ceilings if c.kind == "compute"]
-    assert len(compute) == 4 * len(isa.vectors(machine))
+    # Of one thread and of all: both precisions at full width, single at the others.
+    assert len(compute) == 2 * (1 + len(isa.vectors(machine)))
     assert [c.evidence["pipes"] for c in compute] == pytest.approx([2.0] * len(compute), rel=0.01)

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from roofline.records import Calibration, Finding
-from roofline.view.rows import effect_words, sections
+from roofline.view.effect_rows import effect_words
+from roofline.view.rows import sections
 from roofline.view.table import WIDTH, render, to_frame
 from tests import roof_builders as build
 from tests.article_builder import article
@@ -35,6 +36,15 @@ def test_all_sections_are_there() -> None:
         "triad ordinary 1 37.4 38.1 1.2 % x 1.33 steady",
         "L1 46 KiB 48 KiB 441 882 330 660",
         "first touch of a 4 KiB page 1 900 ns",
+        "reading the clock 1 24 ns",
+        "calling a kernel 1 2.5 ns",
+        "moving a thread to another CPU 2 31 µs",
+        "Latency (dependent loads)",
+        "L2 huge, if granted 96 KiB 4.2 ns 15.4 1.2 %",
+        "DRAM 4 KiB 128 MiB 150 ns 550 1.2 %",
+        "fma+add float32 512 1 352 359 1.2 % 95.9 100 % 95.0 steady",
+        "dot int8 512 1 940 959 1.2 % 255 100 % 254 steady",
+        "fma float32 32 1 14.7 15.0 1.2 % 3.99 100 % 3.98 steady",
         "without pinning (fma, 2 cores) none measurable (95 %: 0.98 - 1.03)",
         "without touching pages beforehand (triad, 2 cores) 7.9 x the time (95 %: 6.8 - 9.4)",
         "on paper 517 GFLOP/s 461 GB/s 1.12 FLOP/B derived",

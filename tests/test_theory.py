@@ -40,7 +40,8 @@ def peak(
     cores: int = 1,
     light: float | None = 3.7e9,
     load: float | None = None,
-    measured: int | None = None,
+    measured: float | None = None,
+    mix: str = "fma",
 ) -> Theoretical | None:
     return compute(
         machine,
@@ -50,6 +51,7 @@ def peak(
         seen_hertz=light,
         load_hertz=load,
         measured_pipes=measured,
+        mix=mix,
     )
 
 
@@ -60,7 +62,14 @@ def known(theory: Theoretical | None) -> Theoretical:
 
 @pytest.mark.parametrize(
     ("dtype", "bits", "count"),
-    [("float32", 512, 16), ("float64", 512, 8), ("float32", 128, 4), ("bfloat16", 512, 32)],
+    [
+        ("float32", 512, 16),
+        ("float64", 512, 8),
+        ("float32", 128, 4),
+        ("bfloat16", 512, 32),
+        ("int8", 512, 64),
+        ("float64", 64, 1),
+    ],
 )
 def test_lanes_are_register_bits_by_number_bits(dtype: str, bits: int, count: int) -> None:
     assert lanes(dtype, bits) == count
@@ -186,3 +195,13 @@ def test_memory_stays_unknown_where_the_board_decides() -> None:
 def test_channels_without_a_speed_are_no_bandwidth() -> None:
     theory = known(memory(replace(SMALL_VM, memory_channels=4), 2))
     assert theory.basis == "datasheet"
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"), [(1.5, "1.5 MUL+ADD x 2 x 4 lanes"), (2.0, "2 MUL+ADD x 2 x 4 lanes")]
+)
+def test_pairs_of_products_and_sums_may_be_counted_by_halves(measured: float, words: str) -> None:
+    theory = known(peak(UNKNOWN, bits=128, measured=measured, mix="mul+add", light=3e9))
+    assert theory.paper == pytest.approx(measured * 2 * 4 * 3e9)
+    assert theory.basis == "derived"
+    assert words in theory.source

@@ -6,13 +6,22 @@ of one lane). Lanes without a channel are zero.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.conv.micro import pattern
-from roofline.physics.tiling import Tiling, depth, groups_in_vector, out_blocks, planar
+from benchmarks.simd import PERMUTES
+from roofline.physics.tiling import (
+    Tiling,
+    depth,
+    groups_in_vector,
+    out_blocks,
+    parts_in_vector,
+    planar,
+)
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape
 
@@ -47,64 +56,81 @@ class Places:
         return empty
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
-    """The tensors of one operator as its kernels see them; all sizes in elements."""
+    """The tensors of one operator as its kernels see them; all sizes in elements.
+
+    `fused` when the host has fused multiply-adds.
+    """
 
     shape: ConvShape
     tiling: Tiling
+    fused: bool = True
 
     @property
+    def indexed(self) -> bool:
+        """Whether an instruction permutes by a pattern that is read."""
+        bits = 8 * self.item * self.tiling.lanes
+        # Such instructions came with fused ones; elsewhere the compiler would end the process.
+        return self.fused and (self.shape.dtype, bits) in PERMUTES
+
+    @cached_property
     def item(self) -> int:
         """Bytes of an element."""
         return ITEM_BYTES[self.shape.dtype]
 
-    @property
+    @cached_property
     def inputs(self) -> Places:
         """Where input channels lie."""
         lanes = self.tiling.lanes
         if self.tiling.strategy == "broadcast" and planar(self.shape, lanes):
             channels = np.arange(self.shape.in_channels)
             return Places(channels, np.zeros_like(channels), channels.size, 1)
-        return _places(self.shape, self.tiling, self.shape.group_in)
+        return _places(self.shape, self.tiling, self.shape.group_in, self.parts)
 
-    @property
+    @cached_property
     def outputs(self) -> Places:
         """Where output channels lie."""
-        return _places(self.shape, self.tiling, self.shape.group_out)
+        return _places(self.shape, self.tiling, self.shape.group_out, 1)
 
-    @property
+    @cached_property
+    def parts(self) -> int:
+        """Output vectors that one input vector serves, where channels are lanes."""
+        return parts_in_vector(self.shape, self.tiling.lanes)
+
+    @cached_property
     def x_shape(self) -> tuple[int, int, int, int, int]:
         """Shape of one copy of the input."""
         places, shape = self.inputs, self.shape
         return shape.batch, places.blocks, shape.height, shape.width, places.lanes
 
-    @property
+    @cached_property
     def out_shape(self) -> tuple[int, int, int, int, int]:
         """Shape of one copy of the output."""
         places, shape = self.outputs, self.shape
         return shape.batch, places.blocks, shape.out_height, shape.out_width, places.lanes
 
-    @property
+    @cached_property
     def depth(self) -> int:
         """Input channels that weights exist for: whole turns of the innermost loop."""
         return depth(self.shape, self.tiling)
 
-    @property
+    @cached_property
     def taps(self) -> int:
         """Kernel rows times columns."""
         return self.shape.kernel[0] * self.shape.kernel[1]
 
-    @property
+    @cached_property
     def factors(self) -> int:
         """Elements of the weights proper; the bias follows, then the indices."""
         return self.outputs.blocks * self.tiling.lanes * self.depth * self.taps
 
-    @property
+    @cached_property
     def weight_elements(self) -> int:
         """Elements of weights, bias and indices together."""
         lanes = self.tiling.lanes
-        return self.factors + self.outputs.blocks * lanes + self.shape.group_in * lanes
+        indices = self.parts * self.shape.group_in * lanes
+        return self.factors + self.outputs.blocks * lanes + indices
 
     def pack_weights(self, weights: Array, bias: Array | None) -> Array:
         """Return weights (out, in/g, kh, kw), bias and indices as one flat array."""
@@ -122,11 +148,17 @@ class Layout:
 
     def _indices(self) -> NDArray[np.int64]:
         shape, lanes = self.shape, self.tiling.lanes
-        rows = [pattern(i, lanes, shape.group_in, shape.group_out) for i in range(shape.group_in)]
+        step = groups_in_vector(shape, lanes) * shape.group_in
+        rows = [
+            pattern(part * step + i, lanes, shape.group_in, shape.group_out)
+            for part in range(self.parts)
+            for i in range(shape.group_in)
+        ]
         return np.array(rows, np.int64)
 
 
-def _places(shape: ConvShape, tiling: Tiling, group: int) -> Places:
+def _places(shape: ConvShape, tiling: Tiling, group: int, parts: int) -> Places:
+    """Return the places of a tensor's channels; a vector holds that many parts of whole groups."""
     channel = np.arange(shape.groups * group)
     number, within = np.divmod(channel, group)
     if tiling.strategy == "broadcast":
@@ -134,9 +166,10 @@ def _places(shape: ConvShape, tiling: Tiling, group: int) -> Places:
         block, lane = np.divmod(within, tiling.lanes)
         return Places(number * per_group + block, lane, shape.groups * per_group, tiling.lanes)
     together = groups_in_vector(shape, tiling.lanes)
-    block, place = np.divmod(number, together)
-    blocks = -(-shape.groups // together)
-    return Places(block, place * group + within, blocks, tiling.lanes)
+    part, place = np.divmod(number, together)
+    block, position = np.divmod(part, parts)
+    lane = position * together * group + place * group + within
+    return Places(block, lane, -(-shape.groups // (together * parts)), tiling.lanes)
 
 
 def _broadcast_weights(layout: Layout, weights: Array) -> Array:

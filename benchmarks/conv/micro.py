@@ -187,7 +187,7 @@ def build_permute(
         e = Emitter(builder, dtype, bits)
         tile = _Tile(e, entry, columns, 1)
         row = _Row(e, columns, taps, stride, dilation, fused=fused)
-        indices = e.advance(tile.common(words.WEIGHTS_BASE), tile.common(words.INDICES))
+        indices = e.advance(tile.common(words.WEIGHTS_BASE), tile.word(words.INDICES))
         channels, step = tile.word(words.CHANNELS), tile.common(words.WEIGHTS_CHANNEL)
         # Zero, as all channels of a group lie in one vector; but the compiler doesn't know, and
         # leaves the loads inside the loop, where they need no registers.
@@ -219,20 +219,26 @@ def build_shuffle(
     dilation: int,
     group_in: int,
     group_out: int,
+    first: int,
 ) -> Callable[[int], int]:
-    """Make the kernel of narrow groups where no instruction reads a pattern: it is in the code."""
+    """Make the kernel of narrow groups where no instruction reads a pattern: it is in the code.
+
+    The groups' channels begin at lane `first` of the input vector.
+    """
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
         tile = _Tile(e, entry, columns, 1)
         row = _Row(e, columns, taps, stride, dilation, fused=fused)
         step = tile.common(words.WEIGHTS_CHANNEL)
+        # Zero, as above: else the inputs of one channel would be kept in registers for the next.
+        x_step = tile.common(words.X_CHANNEL)
 
         def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             for index in range(group_in):
-                lanes = pattern(index, e.lanes, group_in, group_out)
+                lanes = pattern(first + index, e.lanes, group_in, group_out)
                 values = row.run(x, weights, values, functools.partial(e.shuffle, lanes=lanes))
-                weights = e.advance(weights, step)
+                x, weights = e.advance(x, x_step), e.advance(weights, step)
             return values
 
         tile.run(lambda x, weights, values: tile.over_rows(x, weights, values, one))
@@ -282,10 +288,11 @@ def build_fill(dtype: str, bits: int) -> Callable[[int], int]:
     return kernel(emit)
 
 
-def pattern(index: int, lanes: int, group_in: int, group_out: int) -> list[int]:
-    """Return, for each output lane, the input lane that holds its group's index-th channel.
+def pattern(first: int, lanes: int, group_in: int, group_out: int) -> list[int]:
+    """Return, for each output lane, the input lane that holds its group's channel.
 
-    Lanes beyond the last whole group name any: their weights are zero.
+    The first group's lies at `first`. Lanes beyond the last whole group name any: their weights
+    are zero.
     """
     groups = lanes // max(group_in, group_out)
-    return [min(lane // group_out, groups - 1) * group_in + index for lane in range(lanes)]
+    return [first + min(lane // group_out, groups - 1) * group_in for lane in range(lanes)]

@@ -21,7 +21,9 @@ from roofline.physics.workload import ITEM_BYTES, conv_shape
 from roofline.records import Case
 
 Array = NDArray[Any]
-_PATTERN = 1 << 18
+# Values before they repeat: a prime, so that no image, block or copy equals another one, and a
+# kernel that reads the wrong one is noticed.
+_PATTERN = 262_139
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,9 @@ def plan(case: Case) -> Plan:
     """
     shape = conv_shape(case.parameters, case.dtype)
     lanes = case.bits // (8 * ITEM_BYTES[case.dtype])
-    layout = Layout(shape, from_parameters(shape, lanes, case.parameters))
-    parts = tables.share(list(units(layout)), case.threads)
     fused = case.parameters.get("fused") is not False
+    layout = Layout(shape, from_parameters(shape, lanes, case.parameters), fused)
+    parts = tables.share(list(units(layout)), case.threads)
     return Plan(layout, case.bits, fused, tuple(map(tuple, parts)))
 
 
@@ -98,43 +100,38 @@ class Tensors:
         for buffer in self._buffers:
             flat = buffer.view(self.layout.shape.dtype)
             first, last = (flat.size * i // threads for i in (index, index + 1))
-            for start in range(first, last, pattern.size):
-                stop = min(last, start + pattern.size)
-                flat[start:stop] = pattern[: stop - start]
+            while first < last:
+                phase = first % pattern.size
+                count = min(last - first, pattern.size - phase)
+                flat[first : first + count] = pattern[phase : phase + count]
+                first += count
 
     def _finish(self, trained: Trained) -> None:
-        unused = self.layout.inputs.unused
-        for copy in range(self.copies):
-            if unused.any():
-                x = self.x(copy)
-                for block, lane in np.argwhere(unused):
-                    x[:, block, :, :, lane] = 0
-            self._view(1, copy, (self.layout.weight_elements,))[:] = trained.packed
+        x = self._every(0, self.layout.x_shape)
+        for block, lane in np.argwhere(self.layout.inputs.unused):
+            x[:, :, block, :, :, lane] = 0
+        self._every(1, (self.layout.weight_elements,))[:] = trained.packed
 
-    def _view(self, tensor: int, copy: int, shape: tuple[int, ...]) -> Array:
-        start = copy * self._strides[tensor] // self.layout.item
-        flat = self._buffers[tensor].view(self.layout.shape.dtype)
-        return np.asarray(flat[start : start + int(np.prod(shape))].reshape(shape))
+    def _every(self, tensor: int, shape: tuple[int, ...]) -> Array:
+        """Return all copies of a tensor: (copies, *shape)."""
+        stride = self._strides[tensor] // self.layout.item
+        flat = self._buffers[tensor].view(self.layout.shape.dtype)[: stride * self.copies]
+        # Splitting the last axis of a view copies nothing.
+        return flat.reshape(self.copies, stride)[:, : int(np.prod(shape))].reshape(-1, *shape)
 
     def x(self, copy: int) -> Array:
         """Return one copy of the packed input."""
-        return self._view(0, copy, self.layout.x_shape)
+        return np.asarray(self._every(0, self.layout.x_shape)[copy])
 
     def out(self, copy: int) -> Array:
         """Return one copy of the packed output."""
-        return self._view(2, copy, self.layout.out_shape)
+        return np.asarray(self._every(2, self.layout.out_shape)[copy])
 
     @property
     def bases(self) -> NDArray[np.int64]:
         """Addresses (copies, tensors)."""
-        addresses = [buffer.address for buffer in self._buffers]
-        return np.array(
-            [
-                [a + copy * s for a, s in zip(addresses, self._strides, strict=True)]
-                for copy in range(self.copies)
-            ],
-            np.int64,
-        )
+        addresses = np.array([buffer.address for buffer in self._buffers], np.int64)
+        return addresses + np.arange(self.copies)[:, None] * np.array(self._strides, np.int64)
 
 
 class Operator:

@@ -5,7 +5,6 @@ from benchmarks.conv.layout import Layout
 from benchmarks.conv.schedule import FILL, Micro
 from benchmarks.kernels import Recipe
 from benchmarks.mnemonics import add, fused_multiply_add
-from benchmarks.simd import PERMUTES
 from roofline.physics.tiling import planar, unroll
 from roofline.records import Scalar
 
@@ -26,9 +25,13 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
         count = micro.columns * micro.taps
         if tiling.strategy == "lanewise":
             return _checked("build_lanes", common, count)
-        if (shape.dtype, bits) in PERMUTES:
+        if layout.indexed:
             return _checked("build_permute", common, count)
-        groups = (("group_in", shape.group_in), ("group_out", shape.group_out))
+        groups: tuple[tuple[str, Scalar], ...] = (
+            ("group_in", shape.group_in),
+            ("group_out", shape.group_out),
+            ("first", micro.first),
+        )
         return _checked("build_shuffle", (*common, *groups), count * shape.group_in)
     turn = 1 if planar(shape, tiling.lanes) else unroll(tiling.lanes)
     step = stride * layout.inputs.lanes

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.conv.layout import Layout
 from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
-from roofline.physics.tiling import flattened, out_blocks
+from roofline.physics.tiling import flattened, groups_in_vector, out_blocks
 from roofline.records import ConvShape
 
 
@@ -14,11 +14,13 @@ class Micro:
     """What a micro-kernel is compiled for: its register tile, and the taps it has all at once.
 
     No blocks: the one that fills outputs without taps. No taps: they are counted at run time.
+    Where lanes are permuted, the groups' channels begin at lane `first` of the input vector.
     """
 
     columns: int
     blocks: int
     taps: int = 0
+    first: int = 0
 
 
 FILL = Micro(1, 0)
@@ -68,10 +70,11 @@ def _broadcast_units(
 ) -> Iterator[Unit]:
     per_group = out_blocks(shape, layout.tiling.lanes)
     pieces = slices(layout.shape, layout.tiling)
+    inputs = layout.inputs.blocks // shape.groups
     for group in range(shape.groups):
         for first in range(0, per_group, layout.tiling.blocks):
             count = min(layout.tiling.blocks, per_group - first)
-            at = _At(shape, layout, image, group, group * per_group + first, count)
+            at = _At(shape, layout, image, group * per_group + first, count, group * inputs)
             calls = [
                 call
                 for index, piece in enumerate(pieces)
@@ -86,21 +89,26 @@ def _lane_units(
 ) -> Iterator[Unit]:
     whole = Slice(0, 1, shape.group_in, shape.group_in, 0)
     for block in range(layout.outputs.blocks):
-        at = _At(shape, layout, image, block, block, 1)
+        x_block, part = divmod(block, layout.parts)
+        at = _At(shape, layout, image, block, 1, x_block, part)
         calls = [call for span in found for call in at.calls(span, whole, fresh=True)]
         yield Unit(sum(map(_cost, calls)), tuple(calls))
 
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    """One tile of output channels of one image, from which calls count their offsets."""
+    """One tile of output channels of one image, from which calls count their offsets.
+
+    Its inputs begin with block `x_block`; where channels are lanes, with the part-th part of it.
+    """
 
     shape: ConvShape
     layout: Layout
     image: int
-    group: int
     block: int
     blocks: int
+    x_block: int
+    part: int = 0
 
     def calls(self, span: Span, piece: Slice, *, fresh: bool) -> Iterator[Call]:
         """Yield the calls of a span: one, but for outputs that are begun without a tap."""
@@ -112,20 +120,18 @@ class _At:
         yield self._call(span, piece, accumulate=not begins)
 
     def _call(self, span: Span, piece: Slice, *, accumulate: bool) -> Call:
-        item, lanes = self.layout.item, self.layout.tiling.lanes
-        vectors = self.blocks * lanes * item
+        vector = self.layout.tiling.lanes * self.layout.item
         row = span.row * self.shape.stride[0] - self.shape.padding[0]
         row += span.kernel_rows.start * self.shape.dilation[0]
         column = span.column * self.shape.stride[1] - self.shape.padding[1]
         column += span.kernel_columns.start * self.shape.dilation[1]
-        out, tap = self._out(span.row, span.column), piece.depth * vectors
-        taps = self.shape.kernel[1]
-        lanewise = self.layout.tiling.strategy != "broadcast"
+        out, tap = self._out(span.row, span.column), piece.depth * self.blocks * vector
+        taps, lanewise = self.shape.kernel[1], self.layout.tiling.strategy != "broadcast"
         # Where channels are lanes, the taps of a row lie together, channel by channel.
-        along = lanes * item if lanewise else tap
-        skipped = span.kernel_rows.start * taps * tap + span.kernel_columns.start * along
+        skipped = span.kernel_columns.start * (vector if lanewise else tap)
+        skipped += span.kernel_rows.start * taps * tap
         return Call(
-            micro=Micro(span.columns, self.blocks, len(span.kernel_columns) * lanewise),
+            micro=self._micro(span),
             x=self._x(piece.block, row, column),
             weights=self._weights_start(piece) + skipped,
             out=out,
@@ -135,12 +141,27 @@ class _At:
             x_tile=self._x_step(span),
             out_tile=self._out_step(span),
             channel_blocks=piece.blocks,
-            weights_block=self.layout.taps * tap,
+            weights_block=self._indices() if lanewise else self.layout.taps * tap,
             rows=len(span.kernel_rows),
             weights_row=taps * tap,
             taps=len(span.kernel_columns),
             channels=piece.turns,
         )
+
+    def _micro(self, span: Span) -> Micro:
+        tiling, group = self.layout.tiling, self.shape.group_in
+        if tiling.strategy == "broadcast":
+            return Micro(span.columns, self.blocks)
+        first = 0
+        if tiling.strategy == "permute" and not self.layout.indexed:
+            first = self.part * groups_in_vector(self.shape, tiling.lanes) * group
+        return Micro(span.columns, 1, len(span.kernel_columns), first)
+
+    def _indices(self) -> int:
+        """Return where the pattern of this part begins, behind weights and bias."""
+        lanes = self.layout.tiling.lanes
+        before = self.layout.outputs.blocks + self.part * self.shape.group_in
+        return (self.layout.factors + before * lanes) * self.layout.item
 
     def _weights_start(self, piece: Slice) -> int:
         """Blocks before this tile have weights for all channels, then come those before a slice."""
@@ -168,16 +189,9 @@ class _At:
 
     def _x(self, block: int, row: int, column: int) -> int:
         places = self.layout.inputs
-        first = self.group * (places.blocks // self._groups) + block
-        plane = self.image * places.blocks + first
+        plane = self.image * places.blocks + self.x_block + block
         position = (plane * self.shape.height + row) * self.shape.width + column
         return position * places.lanes * self.layout.item
-
-    @property
-    def _groups(self) -> int:
-        """How many parts the input's blocks fall into: groups, or vectors of narrow groups."""
-        narrow = self.layout.tiling.strategy != "broadcast"
-        return self.layout.outputs.blocks if narrow else self.shape.groups
 
     def _out(self, row: int, column: int, block: int = 0) -> int:
         plane = self.image * self.layout.outputs.blocks + self.block + block

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from benchmarks.conv import words
 from benchmarks.conv.layout import Layout
 from benchmarks.conv.schedule import Call, Micro, Unit
+from roofline.physics.spans import owner
 from roofline.physics.tiling import planar, unroll
 
 Words = NDArray[np.int64]
@@ -19,9 +20,7 @@ def share(units: Sequence[Unit], threads: int) -> list[list[Call]]:
     parts: list[list[Call]] = [[] for _ in range(threads)]
     done = 0
     for unit in units:
-        # By its middle, so that a unit goes to the thread that owns most of it.
-        owner = (2 * done + unit.cost) * threads // (2 * total) if total else 0
-        parts[min(owner, threads - 1)].extend(unit.calls)
+        parts[owner(done, unit.cost, total, threads)].extend(unit.calls)
         done += unit.cost
     return parts
 
@@ -65,7 +64,6 @@ def shared_words(layout: Layout) -> Words:
     if layout.tiling.strategy == "broadcast":
         block[words.X_CHANNEL] = plane if planar(shape, lanes) else unroll(lanes) * item
     block[words.OUT_BLOCK] = out_plane
-    block[words.INDICES] = (layout.factors + layout.outputs.blocks * lanes) * item
     block[words.WEIGHTS_CHANNEL] = shape.kernel[1] * lanes * item
     return block
 

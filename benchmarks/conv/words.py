@@ -27,6 +27,8 @@ WORD = 8
     CHANNELS,
 ) = range(16)
 ENTRY_WORDS = 16
+# Where channels are lanes there is one block of them; its word says where the indices are.
+INDICES = WEIGHTS_BLOCK
 
 # What all entries of an operator share: the bases of its tensors come first, as they rotate.
 (
@@ -38,9 +40,8 @@ ENTRY_WORDS = 16
     X_TAP,
     X_CHANNEL,
     OUT_BLOCK,
-    INDICES,
     WEIGHTS_CHANNEL,
-) = range(10)
+) = range(9)
 SHARED_WORDS = 16
 BASES = 3
 

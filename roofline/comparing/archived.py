@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from roofline.errors import RooflineError
+from roofline.physics.workload import check
 from roofline.records import Calibration, Sweep
 from roofline.store.files import Store
-from roofline.store.schema import loads_as
+from roofline.store.schema import RecordT, loads_as
 
 LATEST = "latest"
 
@@ -14,7 +15,7 @@ def sweep_of(text: str, store: Store, node: str, machine_id: str) -> tuple[Sweep
     """Return the sweep that a user named, and its file.
 
     Raises:
-        RooflineError: there is none, or the file is no sweep.
+        RooflineError: there is none, or the file is no sweep, or no machine could have made it.
 
     """
     if text == LATEST:
@@ -23,16 +24,9 @@ def sweep_of(text: str, store: Store, node: str, machine_id: str) -> tuple[Sweep
             raise RooflineError(
                 f"no sweep of this host in {store.root}: run `python -m roofline.compare` first."
             )
-        return found.record, found.entry.path
+        return _possible(found.record, found.entry.path), found.entry.path
     path = Path(text)
-    try:
-        return loads_as(Sweep, path.read_text(encoding="utf-8")), path
-    except OSError as problem:
-        raise RooflineError(f"cannot read {path}: {problem.strerror}.") from problem
-    except UnicodeDecodeError as problem:
-        raise RooflineError(f"cannot read {path}: it is no JSON record.") from problem
-    except RooflineError as problem:
-        raise RooflineError(f"{path}: {problem}", problem.exit_code) from problem
+    return _possible(_read(Sweep, path), path), path
 
 
 def calibration_of(sweep: Sweep, path: Path, store: Store) -> Calibration:
@@ -44,7 +38,7 @@ def calibration_of(sweep: Sweep, path: Path, store: Store) -> Calibration:
     """
     beside = path.parent / sweep.calibration
     if Path(sweep.calibration).name == sweep.calibration and beside.is_file():
-        return loads_as(Calibration, beside.read_text(encoding="utf-8"))
+        return _read(Calibration, beside)
     entry = store.named(sweep.calibration)
     if entry is None or not isinstance(entry.record, Calibration):
         raise RooflineError(
@@ -52,3 +46,30 @@ def calibration_of(sweep: Sweep, path: Path, store: Store) -> Calibration:
             f"beside it nor in {store.root}: copy it there, or name its folder with --results."
         )
     return entry.record
+
+
+def _read(wanted: type[RecordT], path: Path) -> RecordT:
+    try:
+        return loads_as(wanted, path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise RooflineError(f"cannot read {path}: {problem.strerror}.") from problem
+    except UnicodeDecodeError as problem:
+        raise RooflineError(f"cannot read {path}: it is no JSON record.") from problem
+    except RooflineError as problem:
+        raise RooflineError(f"{path}: {problem}", problem.exit_code) from problem
+
+
+def _possible(sweep: Sweep, path: Path) -> Sweep:
+    """Return a sweep of convolutions that took time: a file can state anything."""
+    for timing in sweep.timings:
+        try:
+            check(timing.shape)
+        except RooflineError as problem:
+            raise RooflineError(f"{path}: layer {timing.name!r}: {problem}") from problem
+        samples = [one for seconds in timing.seconds for one in seconds]
+        if min(samples, default=0.0) <= 0:
+            raise RooflineError(f"{path}: layer {timing.name!r} took no time: measure it again.")
+    for anchor in sweep.anchors:
+        if min(anchor.rates, default=1.0) <= 0:
+            raise RooflineError(f"{path}: {anchor.ceiling} has a rate of 0 or less: measure again.")
+    return sweep

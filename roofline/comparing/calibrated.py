@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,9 +14,25 @@ from roofline.store.index import when
 
 
 def newest(
-    store: Store, node: str, *, usable_cores: int, isa_cap: str | None, machine_id: str
+    store: Store,
+    node: str,
+    *,
+    usable_cores: int,
+    isa_cap: str | None,
+    machine_id: str,
+    say: Callable[[str], None],
+    quiet: bool = False,
 ) -> Found[Calibration]:
     """Return the newest calibration of a node, made now when neither it nor its type has one.
+
+    Args:
+        store: where it is looked for, and kept when it is made.
+        node: whose it is.
+        usable_cores: of this process.
+        isa_cap: what the vectors are capped to.
+        machine_id: the node's type of machine.
+        say: told that one has to be made.
+        quiet: whether making it shows no progress.
 
     Raises:
         RooflineError: there is none and none can be made here.
@@ -27,8 +44,8 @@ def newest(
 
     found = find()
     if found is None:
-        print("no calibration of this host yet: a quick one first.", file=sys.stderr)
-        _calibrate(store.root, isa_cap)
+        say("no calibration of this host yet: a quick one first.")
+        _calibrate(store.root, isa_cap, quiet=quiet)
         found = find()
     if found is None:
         raise RooflineError(
@@ -60,10 +77,18 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _calibrate(root: Path, isa_cap: str | None) -> None:
+def _missing(isa_cap: str | None) -> str:
+    capped = f" with --isa {isa_cap}" if isa_cap else ""
+    return f"no calibration of this host{capped} yet: a quick one first."
+
+
+def _calibrate(root: Path, isa_cap: str | None, *, quiet: bool) -> None:
     command = [sys.executable, "-m", "calibrate", "--quick", "--results", str(root.absolute())]
     command += ["--isa", isa_cap] if isa_cap else []
+    command += ["--quiet"] if quiet else []
     # Its table is not our answer; what it has to say of progress and trouble is shown.
     done = subprocess.run(command, cwd=checkout(), stdout=subprocess.DEVNULL, check=False)
     if done.returncode:
-        raise RooflineError("the quick calibration failed: see above.", done.returncode)
+        # Ended by a signal, it has no status that could be ours.
+        status = done.returncode if done.returncode > 0 else CANNOT_MEASURE
+        raise RooflineError("the quick calibration failed: see what it says above.", status)

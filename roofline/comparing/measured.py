@@ -10,7 +10,7 @@ from pathlib import Path
 import roofline
 from roofline import shapes
 from roofline.comparing.calibrated import described, newest, now
-from roofline.comparing.operators import SUBJECTS, Operators
+from roofline.comparing.operators import SUBJECTS, Operators, check_layer
 from roofline.comparing.session import Job, Progress, measure
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.host.checkout import checkout, revision
@@ -39,6 +39,7 @@ class Wish:
         random: how many layers to draw instead, from `seed`.
         threads: None for every usable core.
         site: where in the results the sweep is kept; None keeps it nowhere.
+        quiet: whether a calibration that has to be made shows no progress.
 
     """
 
@@ -51,6 +52,7 @@ class Wish:
     cold: bool = False
     results: str | None = None
     site: str | None = "local"
+    quiet: bool = False
 
 
 def measured(
@@ -107,17 +109,29 @@ def _job(
     wish: Wish, layers: tuple[Layer, ...], store: Store, cores: int, threads: int, say: Say
 ) -> Job:
     """Find the calibration and refuse whatever can't be run or predicted."""
-    machine, node = read_machine(SYSTEM), node_id(SYSTEM, config_folder())
-    isa.vectors(machine, wish.isa_cap)
+    machine, free = read_machine(SYSTEM), memory_available(SYSTEM)
+    vector = isa.vectors(machine, wish.isa_cap)[0]
+    for layer in layers:
+        check_layer(layer, vector, free)
     if wish.site is not None:
         store.check_writable(wish.site, machine.id)
-    found = newest(store, node, usable_cores=cores, isa_cap=wish.isa_cap, machine_id=machine.id)
-    say(f"calibration: {described(found, now())}")
+    # From here on something may be written: a key that names this host, a calibration.
+    node = node_id(SYSTEM, config_folder())
+    found = newest(
+        store,
+        node,
+        usable_cores=cores,
+        isa_cap=wish.isa_cap,
+        machine_id=machine.id,
+        say=say,
+        quiet=wish.quiet,
+    )
     operators = Operators(found.record, threads, cold=wish.cold)
-    operators.check(layers, memory_available(SYSTEM))
+    operators.check(layers, free)
     # A prediction that can't be made should cost no measurement.
     for layer in layers:
         operators.predict(layer)
+    say(f"calibration: {described(found, now())}")
     commit, dirty = revision(checkout())
     return Job(
         operators=operators,

@@ -9,14 +9,17 @@ from roofline.physics import isa, pressure, tiling
 from roofline.physics.isa import Vector
 from roofline.physics.predict import overhead, predict
 from roofline.physics.roof import Pick, caches, instances
+from roofline.physics.tiling import Tiling
 from roofline.physics.workload import check, conv_work
-from roofline.records import Calibration, Case, Layer, Prediction
+from roofline.records import Calibration, Case, Layer, Prediction, Timing
 from roofline.units import capacity
 
 SUBJECTS = ("ours",)
 # Copies of a cold operator's tensors hold this many times the last-level caches together.
 _COLD_MULTIPLE = 2
 _UNKNOWN_CACHE = 32 << 20
+# Each tensor fills a cache line at least.
+_LEAST_COPY = 3 * 64
 # What is left of free memory beside an operator's tensors.
 _MEMORY_SHARE = 0.5
 
@@ -41,9 +44,9 @@ class Operators:
         """The widest vectors of the machine, under the calibration's cap."""
         return isa.vectors(self.calibration.machine, self.calibration.isa_cap)[0]
 
-    def tiling(self, layer: Layer) -> tiling.Tiling:
+    def tiling(self, layer: Layer) -> Tiling:
         """Return how our kernels cut a layer."""
-        return tiling.choose(layer.shape, self.vector, self.calibration.machine)
+        return tiling.choose(layer.shape, self.vector, self.calibration.machine, self.threads)
 
     def case(self, layer: Layer) -> Case:
         """Return what the child is asked to run."""
@@ -62,7 +65,7 @@ class Operators:
 
     def copies(self, layer: Layer) -> int:
         """Return how many copies of the tensors no cache can hold together."""
-        size = conv_work(layer.shape).bytes_touched.total
+        size = max(conv_work(layer.shape).bytes_touched.total, _LEAST_COPY)
         return -(-_COLD_MULTIPLE * self._last_level // size) + 1
 
     @cached_property
@@ -77,8 +80,19 @@ class Operators:
         ]
         return sum(sizes) or _UNKNOWN_CACHE
 
-    def predict(self, layer: Layer) -> Prediction:
-        """Return how long a layer should take, nothing fitted.
+    def recorded(self, timing: Timing) -> Tiling | None:
+        """Return how a layer was cut when it was timed; None where the record doesn't tell."""
+        shape = timing.shape
+        try:
+            cut = tiling.from_parameters(
+                shape, tiling.lanes_of(self.vector, shape.dtype), timing.details
+            )
+        except (KeyError, ValueError, TypeError):
+            return None
+        return cut if min(cut.columns, cut.taps, cut.blocks, cut.rows, cut.chunk) > 0 else None
+
+    def predict(self, layer: Layer, cut: Tiling | None = None) -> Prediction:
+        """Return how long a layer should take, nothing fitted; cut as given, else as now chosen.
 
         Raises:
             RooflineError: the calibration knows too little of this team or dtype.
@@ -92,13 +106,13 @@ class Operators:
             self.threads,
             cold=self.cold,
             overhead_seconds=overhead(self.calibration, self.threads),
-            core_seconds=self._core_seconds(layer),
+            core_seconds=self._core_seconds(layer, cut or self.tiling(layer)),
+            inside=tiling.traffic(shape, tiling.lanes_of(self.vector, shape.dtype)),
         )
 
-    def _core_seconds(self, layer: Layer) -> Mapping[str, float] | None:
+    def _core_seconds(self, layer: Layer, cut: Tiling) -> Mapping[str, float] | None:
         seconds: dict[str, float] = {}
         core = pressure.core_of(self.calibration.machine, self.vector)
-        cut = self.tiling(layer)
         picks: tuple[Pick, ...] = ("typical", "low", "high")
         for pick in picks:
             rates = pressure.rates(
@@ -117,12 +131,25 @@ class Operators:
 
         """
         for layer in layers:
-            check(layer.shape)
-            lanes = tiling.lanes_of(self.vector, layer.shape.dtype)
-            copies = self.copies(layer) if self.cold else 1
-            needed = tiling.tensor_bytes(layer.shape, lanes) * copies
-            if needed > _MEMORY_SHARE * memory_available:
-                raise RooflineError(
-                    f"{layer.name} ({layer.shape.text}) needs {capacity(needed)} of memory and "
-                    f"{capacity(memory_available)} is free: choose a smaller shape."
-                )
+            check_layer(layer, self.vector, memory_available)
+            if self.cold:
+                check_layer(layer, self.vector, memory_available, self.copies(layer))
+
+
+def check_layer(layer: Layer, vector: Vector, memory_available: int, copies: int = 1) -> None:
+    """Refuse a layer that can't be run on these vectors in so much memory.
+
+    Raises:
+        RooflineError: it is no convolution, or so many copies of its tensors don't fit.
+
+    """
+    shape = check(layer.shape)
+    needed = tiling.tensor_bytes(shape, tiling.lanes_of(vector, shape.dtype)) * copies
+    if needed > _MEMORY_SHARE * memory_available:
+        # Of a small shape, the caches hold many copies: a smaller one would need more.
+        many, advice = f" in {copies} copies", "leave --cold out"
+        many, advice = (many, advice) if copies > 1 else ("", "choose a smaller shape")
+        raise RooflineError(
+            f"{layer.name} ({shape.text}) needs {capacity(needed)} of memory{many} and "
+            f"{capacity(memory_available)} is free: {advice}."
+        )

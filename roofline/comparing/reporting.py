@@ -36,7 +36,7 @@ def report(sweep: Sweep, operators: Operators, *, tolerance: float = judge.TOLER
 
 def _row(sweep: Sweep, timing: Timing, operators: Operators, tolerance: float) -> Comparison:
     layer = Layer(name=timing.name, shape=timing.shape)
-    prediction = operators.predict(layer)
+    prediction = operators.predict(layer, operators.recorded(timing))
     window = in_window(_limits(operators, layer), operators.calibration, best(sweep.anchors))
     shape = layer.shape
     least = bound(

@@ -18,6 +18,7 @@ from roofline.records import (
     Layer,
     MachineSpec,
     Rounds,
+    Scalar,
     Software,
     Sweep,
     Timing,
@@ -146,7 +147,8 @@ def _prepare(child: Child, job: Job, anchors: Sequence[Probe]) -> float:
 
 
 def _round(child: Child, job: Job, log: _Log, number: int, rounds: int, progress: Progress) -> None:
-    """Run every layer once, beginning elsewhere than the round before."""
+    """Run every layer once on fresh memory, beginning elsewhere than the round before."""
+    child.ask("begin_round")
     total = len(job.layers)
     turn = number * total // rounds
     order = (*job.layers[turn:], *job.layers[:turn])
@@ -188,13 +190,10 @@ def _sweep(job: Job, log: _Log, conditions: Conditions) -> Sweep:
     )
 
 
-def _details(operators: Operators, layer: Layer) -> dict[str, str | int | float | bool | None]:
-    cut = operators.tiling(layer)
-    details: dict[str, str | int | float | bool | None] = {
-        "strategy": cut.strategy,
-        "tile": f"{cut.columns}x{cut.blocks}",
-    }
-    return details | ({"copies": operators.copies(layer)} if operators.cold else {})
+def _details(operators: Operators, layer: Layer) -> dict[str, Scalar]:
+    """Return how the kernels cut the layer: a later chooser may cut it otherwise."""
+    copies: dict[str, Scalar] = {"copies": operators.copies(layer)} if operators.cold else {}
+    return operators.tiling(layer).parameters | copies
 
 
 def _described(software: Software, answer: Mapping[str, Any]) -> Software:

@@ -12,8 +12,9 @@ from roofline.records import Ceiling, Finding, MachineSpec, Measurement
 
 # FLOP/cycle may lie that far from a whole number of pipes x 2 x lanes.
 BELOW, ABOVE = 0.04, 0.03
-# A multiplication and an addition are two instructions, so that half a pair a cycle is whole, too.
-_STEPS = {"mul+add": 0.5}
+# Pipes are counted in multiply-adds: an addition or a multiplication alone is half of one, and of
+# a multiply-add and an addition in turns each is three quarters.
+_STEPS = {"mul+add": 0.5, "add": 0.5, "mul": 0.5, "fma+add": 0.75}
 # Two chains that read the same clock agree to this; they do to 0.1 % where nothing is wrong.
 CLOCKS_AGREE = 0.03
 # No core lowers its clock more than this for the lightest of the vector loads.
@@ -46,6 +47,7 @@ def judge(
         *_light_clock(ceilings),
         *_loads_fit(machine, ceilings),
         *_levels_ordered(ceilings),
+        *_latencies_ordered(ceilings),
     )
 
 
@@ -95,8 +97,7 @@ def _whole_pipes(machine: MachineSpec, ceiling: Ceiling) -> Iterator[Finding]:
     pipes = measured_pipes(ceiling)
     if pipes is None:
         return
-    step = _STEPS.get(ceiling.mix or "", 1.0)
-    whole = max(round(pipes / step), 1) * step
+    whole = whole_pipes(pipes, ceiling.mix or "")
     if not whole * (1 - BELOW) <= pipes <= whole * (1 + ABOVE):
         yield _invalid(
             f"{_title(ceiling)} reads {_number(ceiling, 'flop_per_cycle'):.1f} FLOP/cycle: "
@@ -107,18 +108,32 @@ def _whole_pipes(machine: MachineSpec, ceiling: Ceiling) -> Iterator[Finding]:
         yield from _possible_pipes(machine, ceiling, whole)
 
 
+def whole_pipes(pipes: float, mix: str) -> float:
+    """Return the nearest number of pipes that a core can have, in multiply-adds a cycle."""
+    step = _STEPS.get(mix, 1.0)
+    return max(round(pipes / step), 1) * step
+
+
 def _possible_pipes(machine: MachineSpec, ceiling: Ceiling, whole: float) -> Iterator[Finding]:
     """Object to more pipes than there can be; doubt fewer than are stated."""
     stated = theory.pipes(machine, ceiling.bits) if ceiling.bits and ceiling.mix == "fma" else None
-    most = stated[0] if stated else _MOST_PIPES.get(machine.architecture)
+    most = stated[0] if stated else _most_pipes(machine, ceiling.mix)
     source = stated[2] if stated else "as many as any core of this architecture"
-    what = f"{_title(ceiling)} reads {whole:g} pipes where the core has {most} ({source})"
+    what = f"{_title(ceiling)} reads {whole:g} pipes where the core has {most or 0:g} ({source})"
     if most is not None and whole > most:
         why = "more work was counted than the core can do, or the core isn't what it says it is"
         yield _invalid(what, why, f"{_AGAIN}, or state fma_pipes in --spec FILE")
     elif stated is not None and whole < stated[0]:
         why = "the kernel is slow by a whole factor, or the core isn't what it says it is"
         yield _doubtful(what, why, f"{_AGAIN}, or state fma_pipes in --spec FILE")
+
+
+def _most_pipes(machine: MachineSpec, mix: str | None) -> float | None:
+    most = _MOST_PIPES.get(machine.architecture)
+    # Additions may have as many pipes of their own, at half a multiply-add each. Multiplications
+    # have those of multiply-adds.
+    share = {"fma+add": 1.5, "mul": 0.5}.get(mix or "", 1.0)
+    return None if most is None else share * most
 
 
 def measured_pipes(ceiling: Ceiling) -> float | None:
@@ -170,34 +185,37 @@ def _widths_agree(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
 
 
 def _all_cores(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
-    alone = {c.name: c for c in ceilings if c.kind == "compute" and c.threads == 1}
-    for ceiling in ceilings:
-        one = alone.get(ceiling.name)
-        if ceiling.kind != "compute" or ceiling.threads == 1 or one is None:
-            continue
-        together, single = measured_pipes(ceiling), measured_pipes(one)
-        if together is not None and single:
-            yield from _per_core(ceiling, together / single)
-
-
-def _per_core(ceiling: Ceiling, share: float) -> Iterator[Finding]:
-    if share > 1 + ABOVE:
-        yield _invalid(
-            f"{_title(ceiling)}: each core does {share:.2f} x the FLOP/cycle of one alone",
-            "cores don't speed each other up: the count or the clock is wrong",
-        )
-    elif share < SHARED_CORE:
+    """Compare each core of a team with one alone; what every load says is said once."""
+    alone = {c.name: measured_pipes(c) for c in _computing(ceilings) if c.threads == 1}
+    shares = [
+        (together / single, ceiling)
+        for ceiling in _computing(ceilings)
+        if ceiling.threads > 1 and (single := alone.get(ceiling.name))
+        if (together := measured_pipes(ceiling)) is not None
+    ]
+    for share, ceiling in shares:
+        if share > 1 + ABOVE:
+            why = "cores don't speed each other up: the count or the clock is wrong"
+            yield _invalid(_per_core([(share, ceiling)]), why)
+    if shared := [one for one in shares if one[0] < SHARED_CORE]:
         yield _doubtful(
-            f"{_title(ceiling)}: each core does {share:.2f} x the FLOP/cycle of one alone",
+            _per_core(shared),
             "virtual CPUs probably share physical cores: count the roof by cores",
-            f"python -m calibrate --threads {max(1, ceiling.threads // 2)}",
+            f"python -m calibrate --threads {max(1, shared[0][1].threads // 2)}",
         )
-    elif share < 1 - BELOW:
-        yield _doubtful(
-            f"{_title(ceiling)}: each core does {share:.2f} x the FLOP/cycle of one alone",
-            "something else used the cores, or they share a resource",
-            "make calibrate, with nothing else running",
-        )
+    if slower := [one for one in shares if SHARED_CORE <= one[0] < 1 - BELOW]:
+        why = "something else used the cores, or they share a resource"
+        yield _doubtful(_per_core(slower), why, "make calibrate, with nothing else running")
+
+
+def _computing(ceilings: Sequence[Ceiling]) -> list[Ceiling]:
+    return [c for c in ceilings if c.kind == "compute"]
+
+
+def _per_core(shares: Sequence[tuple[float, Ceiling]]) -> str:
+    (share, worst), others = min(shares, key=lambda one: one[0]), len(shares) - 1
+    more = f", and {others} more loads lose alike" if others else ""
+    return f"{_title(worst)}: each core does {share:.2f} x the FLOP/cycle of one alone{more}"
 
 
 def _light_clock(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
@@ -242,6 +260,20 @@ def _levels_ordered(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
                     f"{far.typical / 1e9:.1f} against {near.typical / 1e9:.1f} GB/s",
                     "data further away can't arrive sooner: one of the two isn't what it says",
                 )
+
+
+def _latencies_ordered(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
+    """Object to a level whose loads arrive sooner than those of one nearer to the core."""
+    waits = sorted((c for c in ceilings if c.kind == "latency"), key=lambda c: _distance(c.level))
+    for place, far in enumerate(waits):
+        nearer = [c for c in waits[:place] if c.level != far.level]
+        near = max(nearer, key=lambda c: c.typical, default=far)
+        if far.typical * LEVEL_SLACK < near.typical:
+            yield _invalid(
+                f"a load from {far.level} takes {far.typical * 1e9:.2f} ns and one from "
+                f"{near.level} {near.typical * 1e9:.2f} ns",
+                "data further away can't arrive sooner: one of the two isn't what it says",
+            )
 
 
 def _distance(level: str | None) -> float:

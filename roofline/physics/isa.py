@@ -31,9 +31,7 @@ _TARGETS: Mapping[str, Mapping[str, str]] = {
 # Present on a machine, never measured here: named beside its roof.
 _UNMEASURED: Mapping[str, str] = {
     "amx_tile": "AMX (matrix tiles)",
-    "avx512_bf16": "AVX-512 BF16 dot products",
     "avx512_fp16": "AVX-512 FP16",
-    "avx512_vnni": "AVX-512 VNNI (INT8 dot products)",
     "avx_vnni": "AVX VNNI (INT8 dot products)",
     "sve": "SVE (scalable vectors)",
     "sve2": "SVE2 (scalable vectors)",

@@ -21,7 +21,7 @@ from roofline.physics.roof import (
     team_sizes,
     value,
 )
-from roofline.records import RUNGS, Calibration, Ceiling, Prediction, Work
+from roofline.records import RUNGS, Calibration, Ceiling, Prediction, Traffic, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class _Question:
     cold: bool
     overhead: float
     core: Mapping[str, float] | None
+    inside: Traffic
 
 
 def predict(
@@ -54,6 +55,7 @@ def predict(
     cold: bool = False,
     overhead_seconds: float = 0.0,
     core_seconds: Mapping[str, float] | None = None,
+    inside: Traffic | None = None,
 ) -> Prediction:
     """Return how long a work should take, by every rung that can be told.
 
@@ -69,6 +71,8 @@ def predict(
         overhead_seconds: of one call, a constant of the team; see `overhead`.
         core_seconds: in-core time of the subject's kernels with everything in L1, at the
             "typical" clock and at the extremes ("low", "high", in either order).
+        inside: bytes that the subject's kernels touch as tensors lie inside, where that is more
+            (empty lanes); rung d moves these.
 
     Raises:
         RooflineError: the calibration has no compute ceiling of that dtype for that team, or no
@@ -86,6 +90,7 @@ def predict(
             cold=cold,
             overhead=overhead_seconds,
             core=core_seconds,
+            inside=inside or work.bytes_touched,
         ),
     )
 
@@ -151,25 +156,27 @@ def _on_roof(roof: Roof | None, work: Work) -> _Estimate | None:
 
 def _by_footprint(question: _Question, pick: Pick) -> dict[str, _Estimate | None]:
     """Return rungs c and d with the calibration's values of that pick."""
-    moved = _transfer(question, question.work.bytes_touched.total, pick, cold=question.cold)
+    touched = question.work.bytes_touched
+    moved = _transfer(question, touched, touched.total, pick, cold=question.cold)
     if moved is None:
         return {"c": None, "d": None}
     level, seconds = moved
     compute = question.work.flops / value(question.peak, pick)
     terms = {"compute": compute, level: seconds, "overhead": question.overhead}
     roof = _Estimate(seconds=max(compute, seconds) + question.overhead, terms=terms)
-    return {"c": roof, "d": _additive(question, pick, level, seconds)}
+    return {"c": roof, "d": _additive(question, pick)}
 
 
-def _additive(question: _Question, pick: Pick, level: str, seconds: float) -> _Estimate | None:
-    if question.core is None:
+def _additive(question: _Question, pick: Pick) -> _Estimate | None:
+    far = _transfer(question, question.inside, question.inside.total, pick, cold=question.cold)
+    near = _transfer(question, question.inside, 0, pick)
+    if question.core is None or far is None:
         return None
-    near = _transfer(question, 0, pick)
     # The in-core time holds the loads and stores of data in L1 already.
     inside = near[1] if near is not None and near[0] == "L1" else 0.0
     terms = {
         "compute": _core(question.core, pick),
-        level: max(0.0, seconds - inside),
+        far[0]: max(0.0, far[1] - inside),
         "overhead": question.overhead,
     }
     return _Estimate(seconds=sum(terms.values()), terms=terms)
@@ -182,9 +189,8 @@ def _core(core: Mapping[str, float], pick: Pick) -> float:
 
 
 def _transfer(
-    question: _Question, footprint: float, pick: Pick, *, cold: bool = False
+    question: _Question, traffic: Traffic, footprint: float, pick: Pick, *, cold: bool = False
 ) -> tuple[str, float] | None:
-    traffic = question.work.bytes_touched
     return transfer_seconds(
         question.calibration, question.threads, traffic, footprint, cold=cold, pick=pick
     )

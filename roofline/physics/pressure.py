@@ -5,13 +5,13 @@ accumulators. A core takes at least as long as its busiest port and as its longe
 clock and L1 bandwidth are the calibration's; what it doesn't measure stands in `CORES`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from roofline.physics.isa import Vector
 from roofline.physics.roof import Pick, compute_ceiling, value
-from roofline.physics.spans import Span, row_blocks, slices, spans
-from roofline.physics.tiling import Tiling, flattened, groups_in_vector, out_blocks
+from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
+from roofline.physics.tiling import Tiling, flattened, out_blocks, output_lanes
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import Calibration, ConvShape, MachineSpec
 
@@ -42,37 +42,79 @@ class Core:
     source: str
 
 
-_GENERIC = Core(
+# An empty call takes 9 cycles (the `call` ceiling, as measured on Zen 4); the branch that ends a
+# loop otherwise than the last time costs about 16 on cores of this kind.
+_CALL = 25
+_LLVM = "LLVM's scheduling models"
+_INTEL_512 = Core(
     latency=4,
     broadcasts=2,
     stores=1,
     permutes=1,
     arithmetic=2,
-    call=40,
-    source="the least that x86 server cores since 2017 have, by their makers' guides",
+    call=_CALL,
+    source="Intel, Optimization Reference Manual, order 248966, and "
+    f"{_LLVM} SkylakeServer, IceLake, SapphireRapids: 512-bit multiply-add on ports 0 and 5 (or 0 "
+    "alone), permutation on 5",
+)
+_INTEL_256 = replace(
+    _INTEL_512,
+    latency=5,
+    arithmetic=3,
+    source="Intel, Optimization Reference Manual, order 248966, and "
+    f"{_LLVM} Haswell, Broadwell, SkylakeClient: multiply-add on ports 0 and 1 (latency 5, since "
+    "Skylake 4), permutation on 5",
+)
+_GENERIC = replace(_INTEL_512, source=f"not known; taken as a server core of {_INTEL_512.source}")
+_ZEN4_512 = Core(
+    latency=4,
+    broadcasts=1,
+    stores=0.5,
+    permutes=1,
+    arithmetic=1.5,
+    call=_CALL,
+    source="AMD, optimization guide of Zen 4, pub. 57647: 512-bit instructions take two cycles of "
+    "a 256-bit pipe (multiply-add on 0 and 1, permutation on 1 and 2), as do stores; that a "
+    "broadcast fills both halves, too, was timed on a Zen 4 server core, as all the rest",
+)
+_ZEN4_256 = Core(
+    latency=4,
+    broadcasts=2,
+    stores=1,
+    permutes=2,
+    arithmetic=3,
+    call=_CALL,
+    source="AMD, optimization guide of Zen 4, pub. 57647: multiply-add on pipes 0 and 1, "
+    "permutation on 1 and 2; timed on a Zen 4 server core",
+)
+_ZEN5_512 = Core(
+    latency=4,
+    broadcasts=2,
+    stores=1,
+    permutes=2,
+    arithmetic=3,
+    call=_CALL,
+    source="AMD, optimization guide of Zen 5, pub. 58455, and AMD's scheduling model in GCC "
+    "(zn4zn5.md): 512-bit pipes, multiply-add on 0 and 1, permutation on 1 and 2, a 512-bit store "
+    "on both store pipes",
+)
+_ZEN2_256 = replace(
+    _GENERIC,
+    latency=5,
+    source=f"AMD, optimization guide of Family 17h Models 30h+, pub. 56305, and {_LLVM} Znver2 "
+    f"(latency); the rest is {_GENERIC.source}",
 )
 CORES: Mapping[tuple[str, int], Core] = {
-    ("Zen 4", 512): Core(
-        latency=4,
-        broadcasts=2,
-        stores=0.5,
-        permutes=1,
-        arithmetic=1.5,
-        call=40,
-        source="AMD, optimization guide of Zen 4, pub. 57647: 512-bit instructions take two "
-        "cycles of a 256-bit pipe (multiply-add on 0 and 1, permutation on 1 and 2), a 512-bit "
-        "store two cycles",
-    ),
-    ("Zen 5", 512): Core(
-        latency=4,
-        broadcasts=2,
-        stores=1,
-        permutes=2,
-        arithmetic=3,
-        call=40,
-        source="AMD, optimization guide of Zen 5, pub. 58455: 512-bit pipes, multiply-add on 0 "
-        "and 1, permutation on 1 and 2",
-    ),
+    ("Zen 2", 256): _ZEN2_256,
+    **{(name, 512): _ZEN4_512 for name in ("Zen 4", "Zen 4c")},
+    **{(name, 256): _ZEN4_256 for name in ("Zen 4", "Zen 4c")},
+    **{(name, 512): _ZEN5_512 for name in ("Zen 5", "Zen 5c")},
+    **{(name, 256): _INTEL_256 for name in ("Haswell", "Broadwell")},
+    ("Skylake", 256): replace(_INTEL_256, latency=4),
+    **{
+        (name, 512): _INTEL_512
+        for name in ("Skylake-SP", "Cascade Lake", "Ice Lake-SP", "Sapphire Rapids")
+    },
 }
 
 
@@ -118,51 +160,84 @@ def rates(
     return Rates(multiplies, loads, hertz)
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Calls that one thread runs together: the cost by which they're shared out, and their time."""
+
+    cost: int
+    seconds: float
+
+
 def core_seconds(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates, threads: int) -> float:
-    """Return the time of one call with all data in L1, its parts spread evenly over the threads."""
-    total = sum(seconds for seconds in _parts(shape, tiling, core, rates))
-    return total / threads
+    """Return the time of one call with all data in L1: that of the thread with most to do."""
+    everything = units(shape, tiling, core, rates) * shape.batch
+    return max(loads(everything, threads))
 
 
-def _parts(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates) -> Iterator[float]:
-    flat = flattened(shape)
-    for part in row_blocks(flat, tiling):
-        for span in spans(flat, tiling, part):
-            yield flat.batch * _span_seconds(shape, span, tiling, core, rates)
+def loads(costs: Sequence[Unit], threads: int) -> list[float]:
+    """Return what each thread has to do, in seconds, when units are shared out as `owner` says."""
+    total, done = sum(unit.cost for unit in costs), 0
+    sums = [0.0] * threads
+    for unit in costs:
+        sums[owner(done, unit.cost, total, threads)] += unit.seconds
+        done += unit.cost
+    return sums
 
 
-def _span_seconds(shape: ConvShape, span: Span, tiling: Tiling, core: Core, rates: Rates) -> float:
-    """Return the time of a span in one image, for all groups and output channels."""
-    if tiling.strategy != "broadcast":
-        blocks = -(-shape.groups // groups_in_vector(shape, tiling.lanes))
-        return blocks * _call(shape, span, shape.group_in, 1, tiling, core, rates)
-    whole, rest = divmod(out_blocks(shape, tiling.lanes), tiling.blocks)
-    seconds = 0.0
-    for piece in slices(shape, tiling):
-        channels = piece.blocks * piece.depth
-        if whole:
-            seconds += whole * _call(shape, span, channels, tiling.blocks, tiling, core, rates)
-        if rest:
-            seconds += _call(shape, span, channels, rest, tiling, core, rates)
-    return shape.groups * seconds
+def units(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates) -> list[Unit]:
+    """Return the units of one image, in the order in which the kernels run them."""
+    flat, kernels = flattened(shape), _Kernels(shape, tiling, core, rates)
+    parts = (list(spans(flat, tiling, part)) for part in row_blocks(flat, tiling))
+    return [unit for found in parts for unit in kernels.units(found)]
 
 
-def _call(
-    shape: ConvShape,
-    span: Span,
-    channels: int,
-    blocks: int,
-    tiling: Tiling,
-    core: Core,
-    rates: Rates,
-) -> float:
-    taps = len(span.kernel_columns)
-    if tiling.strategy == "broadcast":
-        turns, step = len(span.kernel_rows) * taps * channels, _broadcast(span.columns, blocks)
-    else:
-        turns, step = len(span.kernel_rows) * channels, _row(span.columns, taps, shape, tiling)
-    tile = turns * _seconds(step, core, rates) + _ends(span.columns * blocks, core, rates)
-    return span.tiles * tile + core.call / rates.hertz
+@dataclass(frozen=True, slots=True)
+class _Kernels:
+    """What is run, on which core."""
+
+    shape: ConvShape
+    tiling: Tiling
+    core: Core
+    rates: Rates
+
+    def units(self, found: Sequence[Span]) -> list[Unit]:
+        """Return the units of one part of the rows."""
+        shape, tiling = self.shape, self.tiling
+        if tiling.strategy != "broadcast":
+            whole = Slice(0, 1, shape.group_in, shape.group_in, 0)
+            return [self._unit(found, [whole], 1)] * (
+                output_lanes(shape, tiling.lanes) // tiling.lanes
+            )
+        pieces = slices(shape, tiling)
+        full, rest = divmod(out_blocks(shape, tiling.lanes), tiling.blocks)
+        group = [self._unit(found, pieces, tiling.blocks)] * full if full else []
+        return (group + ([self._unit(found, pieces, rest)] if rest else [])) * shape.groups
+
+    def _unit(self, found: Sequence[Span], pieces: Sequence[Slice], blocks: int) -> Unit:
+        calls = [
+            self._call(span, piece, blocks) if span.reached else self._fills(span, blocks)
+            for index, piece in enumerate(pieces)
+            for span in found
+            if span.reached or (span.first and index == 0)
+        ]
+        return Unit(sum(call.cost for call in calls), sum(call.seconds for call in calls))
+
+    def _call(self, span: Span, piece: Slice, blocks: int) -> Unit:
+        rows, taps = len(span.kernel_rows), len(span.kernel_columns)
+        each, channels = span.columns * blocks, piece.blocks * piece.depth
+        if self.tiling.strategy == "broadcast":
+            turns, step = rows * taps * channels, _broadcast(span.columns, blocks)
+        else:
+            turns, step = rows * channels, _row(span.columns, taps, self.shape, self.tiling)
+        tile = turns * _seconds(step, self.core, self.rates) + _ends(each, self.core, self.rates)
+        cost = span.tiles * each * rows * taps * piece.blocks * piece.turns
+        return Unit(cost, span.tiles * tile + self.core.call / self.rates.hertz)
+
+    def _fills(self, span: Span, blocks: int) -> Unit:
+        """Return what it takes to begin outputs without a tap: each column is a call."""
+        calls = span.columns * blocks
+        one = span.tiles * _ends(1, self.core, self.rates) + self.core.call / self.rates.hertz
+        return Unit(span.tiles * calls, calls * one)
 
 
 def _broadcast(columns: int, blocks: int) -> Step:

@@ -13,6 +13,9 @@ from roofline.physics.tiling import Tiling, depth, is_flat, planar, split, unrol
 from roofline.physics.workload import valid_taps
 from roofline.records import ConvShape
 
+# First column, columns, taps, and whether nothing was stored there yet.
+Piece = tuple[int, int, range, bool]
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -70,11 +73,23 @@ def spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
     by_row, by_column = valid_taps(shape, 0), valid_taps(shape, 1)
     cut = _any_columns if tiling.strategy == "broadcast" else _like_columns
     pieces = list(cut(by_column, tiling))
+    if tiling.along:
+        yield from _along(by_row, pieces, part)
+        return
     for kernel_rows, rows in groupby(part, key=lambda row: by_row[row]):
         found = list(rows)
         for column, columns, taps, first in pieces:
             if first or kernel_rows:
                 yield Span(found[0], column, columns, len(found), True, kernel_rows, taps, first)
+
+
+def _along(by_row: Sequence[range], pieces: Sequence[Piece], part: range) -> Iterator[Span]:
+    """Yield the tiles of each row: those side by side that are equal are one span."""
+    for row in part:
+        for (columns, taps, first), alike in groupby(pieces, key=lambda piece: piece[1:]):
+            found = list(alike)
+            if first or by_row[row]:
+                yield Span(row, found[0][0], columns, len(found), False, by_row[row], taps, first)
 
 
 def _flat_spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
@@ -84,9 +99,6 @@ def _flat_spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]
         yield Span(0, found[0][0], columns, len(found), False, range(1), range(1))
 
 
-Piece = tuple[int, int, range, bool]
-
-
 def _like_columns(by_column: Sequence[range], tiling: Tiling) -> Iterator[Piece]:
     """Yield tiles of columns that have the same taps, so many of these at once."""
     start = 0
@@ -94,7 +106,8 @@ def _like_columns(by_column: Sequence[range], tiling: Tiling) -> Iterator[Piece]
         count = len(list(alike))
         for first, columns in split(count, tiling.columns):
             yield start + first, columns, taps[: tiling.taps], True
-            for later in range(tiling.taps, len(taps), tiling.taps):
+        for later in range(tiling.taps, len(taps), tiling.taps):
+            for first, columns in split(count, tiling.columns):
                 yield start + first, columns, taps[later : later + tiling.taps], False
         start += count
 
@@ -135,3 +148,11 @@ def slices(shape: ConvShape, tiling: Tiling) -> list[Slice]:
     ]
     rest = depth(shape, tiling) - whole * lanes
     return pieces + [Slice(whole, 1, rest // turn, rest, whole * lanes)] * (rest > 0)
+
+
+def owner(done: float, cost: float, total: float, threads: int) -> int:
+    """Return the thread that a unit goes to, after units that cost `done` of the total.
+
+    Units keep their order; each goes to the thread in whose equal share its middle lies.
+    """
+    return min(int((done + cost / 2) * threads / total), threads - 1) if total else 0

@@ -12,7 +12,7 @@ from roofline.records import Basis, MachineSpec, Theoretical
 from roofline.units import rate
 
 _STRENGTH: tuple[Basis, ...] = ("derived", "spec", "datasheet")
-_WIDTHS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
+_WIDTHS = {"int8": 8, "float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
 _BYTES_PER_TRANSFER = 8
 
 
@@ -62,7 +62,7 @@ def compute(
     cores: int,
     seen_hertz: float | None,
     load_hertz: float | None,
-    measured_pipes: int | None,
+    measured_pipes: float | None,
     mix: str = "fma",
 ) -> Theoretical | None:
     """Return the FMA peak in FLOP/s: pipes x 2 x lanes x clock x cores.
@@ -74,8 +74,8 @@ def compute(
         cores: how many run at once.
         seen_hertz: the highest clock seen under any load; paper's clock if none is stated.
         load_hertz: the clock under this very load, for `at_clock`.
-        measured_pipes: whole number of pipes that FLOP/cycle showed.
-        mix: "fma", or "mul+add": pairs of those a cycle are stated nowhere, only measured.
+        measured_pipes: multiply-adds a cycle that FLOP/cycle showed (an addition is half of one).
+        mix: "fma", or another: those a cycle are stated nowhere, only measured.
 
     Returns:
         None if the pipes or every paper clock are unknown.
@@ -89,7 +89,7 @@ def compute(
     count, pipes_basis, pipes_source = width
     hertz, clock_basis, clock_source = clock
     per_cycle = count * 2 * lanes(dtype, bits) * cores
-    product = f"{count} {mix.upper()} x 2 x {lanes(dtype, bits)} lanes x {rate(hertz, 'Hz')}"
+    product = f"{count:g} {mix.upper()} x 2 x {lanes(dtype, bits)} lanes x {rate(hertz, 'Hz')}"
     return Theoretical(
         paper=per_cycle * hertz,
         at_clock=per_cycle * load_hertz if load_hertz is not None else None,
@@ -142,8 +142,8 @@ def _sockets(machine: MachineSpec) -> int:
 
 
 def _agreed_pipes(
-    machine: MachineSpec, bits: int, measured: int | None
-) -> tuple[int, Basis, str] | None:
+    machine: MachineSpec, bits: int, measured: float | None
+) -> tuple[float, Basis, str] | None:
     stated = pipes(machine, bits)
     if measured is None:
         return stated
@@ -156,7 +156,7 @@ def _agreed_pipes(
     return stated
 
 
-def _counted(measured: int | None) -> tuple[int, Basis, str] | None:
+def _counted(measured: float | None) -> tuple[float, Basis, str] | None:
     return None if measured is None else (measured, "derived", "counted from FLOP/cycle")
 
 

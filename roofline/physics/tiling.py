@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from roofline.physics.isa import Vector
-from roofline.physics.workload import ITEM_BYTES
-from roofline.records import ConvShape, MachineSpec, Scalar
+from roofline.physics.workload import ITEM_BYTES, conv_work, touched_positions, valid_taps
+from roofline.records import ConvShape, MachineSpec, Scalar, Traffic
 
 # Most columns of a tile, whatever the registers would allow.
 WIDEST_TILE = 14
@@ -27,8 +27,14 @@ _LOAD_PENALTY = 0.02
 MOST_TAPS = 7
 # Where no instruction reads a pattern of lanes, it is in the code, all channels of a group at once,
 # and the compiler keeps more of it in registers.
-_FEW_LANES, _CONSTANT_TILE = 4, 6
-_UNKNOWN_CACHES = {1: 32 << 10, 2: 256 << 10}
+_FEW_LANES, _CONSTANT_TILE, _CONSTANT_TILE_UNFUSED = 4, 6, 4
+# Registers that products take where they are instructions of their own: the compiler has several
+# of them under way.
+_PRODUCTS = 3
+_NUMBERS = ("columns", "taps", "blocks", "rows", "chunk")
+# Units of work a thread, so that one of them more or less hardly matters.
+_UNITS = 6
+_UNKNOWN_CACHES = {2: 256 << 10, 3: 8 << 20}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,7 @@ class Tiling:
         blocks: vectors of output channels of a register tile.
         rows: output rows (or column tiles of a flattened 1x1) that share the caches.
         chunk: vectors of input channels whose weights are used before the next ones.
+        along: tiles follow each other along a row, as the data lie, instead of down a column.
 
     """
 
@@ -53,21 +60,21 @@ class Tiling:
     blocks: int = 1
     rows: int = 1
     chunk: int = 1
+    along: bool = False
 
     @property
     def parameters(self) -> dict[str, Scalar]:
         """What isn't decided by shape and lanes, as parameters of a case."""
-        names = ("columns", "taps", "blocks", "rows", "chunk")
-        return {f"tile_{name}": getattr(self, name) for name in names}
+        return {f"tile_{name}": getattr(self, name) for name in (*_NUMBERS, "along")}
 
 
 def from_parameters(shape: ConvShape, lanes: int, parameters: Mapping[str, Scalar]) -> Tiling:
     """Return the tiling whose `parameters` these are."""
-    names = ("columns", "taps", "blocks", "rows", "chunk")
     return Tiling(
         strategy=strategy(shape, lanes),
         lanes=lanes,
-        **{name: int(parameters[f"tile_{name}"] or 1) for name in names},
+        **{name: int(parameters[f"tile_{name}"] or 1) for name in _NUMBERS},
+        along=bool(parameters["tile_along"]),
     )
 
 
@@ -117,37 +124,69 @@ def is_flat(shape: ConvShape) -> bool:
     return shape.kernel == (1, 1) == shape.stride and shape.padding == (0, 0)
 
 
-def padded_channels(shape: ConvShape, lanes: int, group: int) -> int:
-    """Return a tensor's channels with the lanes that stay empty; `group` is channels a group."""
-    kind = strategy(shape, lanes)
-    if kind != "broadcast":
+def parts_in_vector(shape: ConvShape, lanes: int) -> int:
+    """Return how many output vectors' groups one input vector holds, where channels are lanes."""
+    if strategy(shape, lanes) == "broadcast":
+        return 1
+    return max(1, lanes // (groups_in_vector(shape, lanes) * shape.group_in))
+
+
+def input_lanes(shape: ConvShape, lanes: int) -> int:
+    """Return the channels of the input as it lies inside, with the lanes that stay empty."""
+    if strategy(shape, lanes) != "broadcast":
+        vectors = -(-shape.groups // groups_in_vector(shape, lanes))
+        return -(-vectors // parts_in_vector(shape, lanes)) * lanes
+    if planar(shape, lanes):
+        return shape.in_channels
+    return shape.groups * -(-shape.group_in // lanes) * lanes
+
+
+def output_lanes(shape: ConvShape, lanes: int) -> int:
+    """Return the channels of the output as it lies inside, with the lanes that stay empty."""
+    if strategy(shape, lanes) != "broadcast":
         return -(-shape.groups // groups_in_vector(shape, lanes)) * lanes
-    return shape.groups * -(-group // lanes) * lanes
+    return shape.groups * out_blocks(shape, lanes) * lanes
 
 
 def tensor_bytes(shape: ConvShape, lanes: int) -> int:
     """Return the bytes of one copy of all tensors as they lie inside, rounded up a little."""
-    inputs = padded_channels(shape, lanes, shape.group_in)
-    outputs = padded_channels(shape, lanes, shape.group_out)
+    inputs, outputs = input_lanes(shape, lanes), output_lanes(shape, lanes)
     taps = shape.kernel[0] * shape.kernel[1]
     elements = shape.batch * inputs * shape.height * shape.width
     elements += shape.batch * outputs * shape.out_height * shape.out_width
-    elements += outputs * ((shape.group_in + UNROLL) * taps + 1) + shape.group_in * lanes
+    elements += outputs * ((shape.group_in + UNROLL) * taps + 1) + shape.group_in * lanes**2
     return elements * ITEM_BYTES[shape.dtype]
 
 
-def choose(shape: ConvShape, vector: Vector, machine: MachineSpec) -> Tiling:
-    """Return the tiling of a shape by a small model of registers and caches."""
+def traffic(shape: ConvShape, lanes: int) -> Traffic:
+    """Return a call's touched bytes as the tensors lie inside: empty lanes are moved, too."""
+    item, touched = ITEM_BYTES[shape.dtype], conv_work(shape).bytes_touched
+    rows, columns = (len(touched_positions(shape, axis)) for axis in (0, 1))
+    empty = shape.batch * rows * columns * (input_lanes(shape, lanes) - shape.in_channels)
+    outputs = output_lanes(shape, lanes)
+    inputs = depth(shape, Tiling(strategy=strategy(shape, lanes), lanes=lanes, columns=1))
+    weights = outputs * inputs - shape.out_channels * shape.group_in
+    empty += math.prod(len(set().union(*set(valid_taps(shape, axis)))) for axis in (0, 1)) * weights
+    empty += (outputs - shape.out_channels) * shape.bias
+    positions = shape.batch * shape.out_height * shape.out_width
+    return Traffic(read=touched.read + empty * item, written=positions * outputs * item)
+
+
+def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int = 1) -> Tiling:
+    """Return the tiling of a shape by a small model of registers, caches and threads."""
     lanes = lanes_of(vector, shape.dtype)
     kind = strategy(shape, lanes)
     flat = flattened(shape)
     caches = _caches(machine)
-    if kind != "broadcast":
-        tiling = _lane_tile(flat, vector, lanes, kind)
-        return replace(tiling, rows=_rows(flat, tiling, caches[2]))
-    tile = _best_tile(flat, vector, lanes)
-    tiling = replace(tile, chunk=_chunk(flat, tile, caches[2]))
-    return replace(tiling, rows=_rows(flat, tiling, caches[2]))
+    if kind == "broadcast":
+        tile = _best_tile(flat, vector, lanes)
+        tiling = replace(tile, chunk=_chunk(flat, tile, caches[2]))
+    else:
+        # What comes from memory is fetched ahead only if it is read as it lies.
+        along = tensor_bytes(shape, lanes) > caches[3] // 2
+        tiling = replace(_lane_tile(flat, vector, lanes, kind), along=along)
+    rows = _rows(flat, tiling, caches[2])
+    return replace(tiling, rows=min(rows, _shared_rows(flat, tiling, threads)))
 
 
 def split(total: int, most: int) -> tuple[tuple[int, int], ...]:
@@ -176,10 +215,13 @@ def out_blocks(shape: ConvShape, lanes: int) -> int:
 
 def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tiling:
     """Return the tile of single vectors: accumulators, a row of weights, an input, two spare."""
-    widest = _CONSTANT_TILE if kind == "permute" and lanes <= _FEW_LANES else WIDEST_TILE
+    widest, permuted = WIDEST_TILE, kind == "permute"
+    if permuted and (lanes <= _FEW_LANES or not vector.fused):
+        widest = _CONSTANT_TILE if vector.fused else _CONSTANT_TILE_UNFUSED
     most = MOST_TAPS if vector.registers > 16 else MOST_TAPS // 2
     taps = split(shape.kernel[1], most)[0][1]
-    columns = _even(shape.out_width, min(widest, vector.registers - 3 - taps))
+    free = vector.registers - 3 - taps - permuted - (0 if vector.fused else _PRODUCTS)
+    columns = _even(shape.out_width, min(widest, free))
     return Tiling(strategy=kind, lanes=lanes, columns=columns, taps=taps)
 
 
@@ -191,9 +233,10 @@ def _best_tile(shape: ConvShape, vector: Vector, lanes: int) -> Tiling:
 
 def _tiles(width: int, blocks: int, vector: Vector) -> Iterator[tuple[int, int]]:
     """Yield (columns, blocks) that fit: accumulators, weights, an input value, a spare one."""
-    spare = 1 if vector.fused else 2
+    free = vector.registers - 2 - (0 if vector.fused else _PRODUCTS)
     for count in range(1, min(blocks, 8) + 1):
-        most = (vector.registers - spare - 1 - count) // count
+        # The weights of a whole turn are loaded at once where each channel has one vector.
+        most = (free - (count if count > 1 else UNROLL)) // count
         if most >= 1:
             yield _even(width, min(most, WIDEST_TILE)), count
 
@@ -234,11 +277,23 @@ def _rows(shape: ConvShape, tiling: Tiling, cache: int) -> int:
     return math.ceil(total / math.ceil(total / fitting))
 
 
+def _shared_rows(shape: ConvShape, tiling: Tiling, threads: int) -> int:
+    """Return the most rows (or tiles) a unit may have for all threads to have enough units."""
+    total = shape.out_height
+    if is_flat(shape):
+        total = len(split(shape.out_width, tiling.columns))
+    if threads == 1:
+        return total
+    vectors = output_lanes(shape, tiling.lanes) // tiling.lanes
+    others = shape.batch * -(-vectors // tiling.blocks)
+    return max(1, total // max(1, -(-_UNITS * threads // others)))
+
+
 def _caches(machine: MachineSpec) -> Mapping[int, int]:
-    """Return one core's share of the first two cache levels, in bytes."""
+    """Return one core's share of the second cache level and the whole of the third, in bytes."""
     sizes = dict(_UNKNOWN_CACHES)
     for cache in machine.caches:
         if cache.kind != "instruction" and cache.level in sizes:
             sharers = max(1, cache.shared_by // machine.threads_per_core)
-            sizes[cache.level] = cache.size_bytes // sharers
+            sizes[cache.level] = cache.size_bytes // (sharers if cache.level == 2 else 1)
     return sizes

@@ -12,7 +12,7 @@ FORMAT = 1
 Severity = Literal["invalid", "warning", "advice", "note"]
 Basis = Literal["datasheet", "spec", "derived"]
 Unit = Literal["FLOP/s", "B/s", "Hz", "s", "B", "1"]
-Kind = Literal["compute", "bandwidth", "clock", "capacity", "overhead", "effect"]
+Kind = Literal["compute", "bandwidth", "latency", "clock", "capacity", "overhead", "effect"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Ceiling:
         low: the median of the worst round.
         interval: distribution-free 95 % interval of `typical`, over rounds.
         spread: 1.4826 x MAD / median, over rounds.
-        level: "L1", "L2", "L3", "DRAM" for bandwidths and capacities.
+        level: "L1", "L2", "L3", "DRAM" for bandwidths, latencies and capacities.
         direction: "read", "write", "copy", "triad", …
         store: "ordinary" or "non-temporal" where bytes are written.
         evidence: figures that let a reader, and the gate, check this one another way.

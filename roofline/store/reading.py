@@ -61,6 +61,25 @@ def read(
     return entries, skipped
 
 
+def record_at(path: Path) -> Record:
+    """Read a record that may lie outside of any store, under any name.
+
+    Raises:
+        RooflineError: there is no such file, or it is no record; says which and why.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise RooflineError(f"cannot read {path}: {problem.strerror}.") from problem
+    except UnicodeDecodeError as problem:
+        raise RooflineError(f"cannot read {path}: it is no JSON record.") from problem
+    try:
+        return loads(text)
+    except RooflineError as problem:
+        raise RooflineError(f"{path}: {problem}", problem.exit_code) from problem
+
+
 def candidates(root: Path) -> Iterator[Path]:
     """Find every file that should be a record, and every link and folder that can't be read."""
     unreadable: list[OSError] = []

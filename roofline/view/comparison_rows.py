@@ -40,10 +40,11 @@ def conditions(report: Report) -> Iterator[Row]:
 
 
 def layer(row: Comparison) -> Row:
-    """Return one layer in the order of `COLUMNS`; its name stands above its shape."""
+    """Return one layer in the order of `COLUMNS`; its name stands above its shape if it differs."""
     intensity = row.prediction.work.intensity
+    shape = "" if row.shape.text == row.name else f"\n{row.shape.text}"
     return (
-        f"{row.name}\n{row.shape.text}",
+        row.name + shape,
         NOTHING if intensity is None else significant(intensity),
         row.bound.bound_by,
         _time(row.prediction.rungs.get("a")),
@@ -62,9 +63,10 @@ def lessons(report: Report) -> Iterator[str]:
     yield from map(_exchange, exchanges(report.rows))
     beaten, known = beyond_memory(report.rows)
     if beaten:
+        why = "their data stay in caches" if report.cache == "warm" else "padding isn't computed"
         yield (
-            f"{beaten} of {known} layers beat the roof of cold data (rung b): their data stay in "
-            "caches, so that roof is none for them."
+            f"{beaten} of {known} layers beat the roof of cold data (rung b): {why}, so that roof "
+            "is none for them."
         )
 
 

@@ -55,7 +55,7 @@ def _layers(report: Report) -> Table:
 
 def _cells(row: Comparison) -> Iterator[Text]:
     name, *middle, verdict = rows.layer(row)
-    title, _, shape = name.partition("\n")
-    yield Text.assemble(title, "\n", (shape, "dim"))
+    title, end, shape = name.partition("\n")
+    yield Text.assemble(title, end, (shape, "dim"))
     yield from map(Text, middle)
     yield Text(verdict, style=_STYLES.get(row.verdict, "") if row.verdict else "")

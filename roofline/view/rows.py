@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from roofline.physics.gate import whole_pipes
 from roofline.physics.roof import (
     Roof,
     achieved_roof,
@@ -19,18 +20,13 @@ from roofline.units import capacity, duration, rate, significant
 from roofline.view.captions import machine_name, percent
 
 Row = tuple[str, ...]
-_EFFECTS = {
-    "unpinned": "without pinning",
-    "unprefaulted": "without touching pages beforehand",
-    "small-pages": "without huge pages",
-}
-# An interval around "no effect" that is wider than this says nothing about a small one.
-_NARROW = 0.1
 _OVERHEADS = {
     "first-touch-4k": "first touch of a 4 KiB page",
     "first-touch-huge": "first touch of a huge page",
     "barrier": "barrier of the team",
     "timer": "reading the clock",
+    "call": "calling a kernel",
+    "migration": "moving a thread to another CPU",
 }
 _LEVELS = ("L1", "L2", "L3", "L4", "DRAM")
 
@@ -51,6 +47,7 @@ def sections(calibration: Calibration) -> tuple[Section, ...]:
         _section("Clock", ("under", ">cores", ">GHz", ">spread"), _clocks(calibration)),
         _section("Memory (DRAM, nominal bytes)", _MEMORY, _memory(calibration)),
         _section("Levels (GB/s)", _level_columns(calibration), _levels(calibration)),
+        _section("Latency (dependent loads)", _LATENCY, _latencies(calibration)),
         _section("Overheads", ("of", ">cores", ">typical", ">spread"), _overheads(calibration)),
     )
     return tuple(section for section in made if section.rows)
@@ -91,27 +88,6 @@ def roofs(calibration: Calibration, threads: int) -> Iterator[Row]:
     yield _roof("achieved", achieved, _achieved_basis(achieved, calibration, threads))
 
 
-def effects(calibration: Calibration) -> Iterator[Row]:
-    """Yield how much longer each bad habit takes, in words."""
-    for ceiling in _of(calibration, "effect"):
-        habit, _, kernel = ceiling.name.rpartition("-")
-        name = f"{_EFFECTS.get(habit, habit)} ({kernel}, {_team(ceiling.threads)})"
-        yield name, effect_words(ceiling)
-
-
-def effect_words(ceiling: Ceiling) -> str:
-    """Return an effect in words: none measurable, or undecided, when its interval contains 1."""
-    times = f"{significant(ceiling.typical)} x the time"
-    if ceiling.interval is None:
-        return f"{times} (no interval)"
-    low, high = ceiling.interval
-    between = f"(95 %: {significant(low)} - {significant(high)})"
-    if not low <= 1 <= high:
-        return f"{times} {between}"
-    narrow = low >= 1 - _NARROW and high <= 1 + _NARROW
-    return f"{'none measurable' if narrow else 'undecided'} {between}"
-
-
 def verdicts(calibration: Calibration) -> Iterator[Row]:
     """Yield each figure that its conditions cast doubt on, with the whole reason."""
     for ceiling in calibration.ceilings:
@@ -132,6 +108,7 @@ _COMPUTE = (
     ">p50",
     "verdict",
 )
+_LATENCY = ("level", "pages", ">walk over", ">a load takes", ">cycles", ">spread")
 _MEMORY = ("kernel", "stores", ">cores", ">GB/s", ">high", ">spread", ">moved", "verdict")
 
 
@@ -161,7 +138,9 @@ def _compute(c: Ceiling) -> Row:
 def _of_limit(c: Ceiling) -> str:
     """Return FLOP/cycle as a share of whole pipes, by the same percentiles as the gate."""
     pipes = c.evidence.get("pipes")
-    return percent(pipes / max(1, round(pipes))) if isinstance(pipes, int | float) else ""
+    if not isinstance(pipes, int | float):
+        return ""
+    return percent(pipes / whole_pipes(pipes, c.mix or ""))
 
 
 def _clocks(calibration: Calibration) -> Iterator[Row]:
@@ -220,6 +199,15 @@ def _levels(calibration: Calibration) -> Iterator[Row]:
 def _plain_bandwidths(calibration: Calibration) -> list[Ceiling]:
     """Return the bandwidths without non-temporal ones, which no cache level serves."""
     return [c for c in _of(calibration, "bandwidth") if c.store != "non-temporal"]
+
+
+def _latencies(calibration: Calibration) -> Iterator[Row]:
+    for c in _of(calibration, "latency"):
+        size = c.evidence.get("working_set")
+        walk = capacity(size) if isinstance(size, int | float) else ""
+        pages = "4 KiB" if c.name.endswith("-4k") else "huge, if granted"
+        cycles = _fact(c, "cycles")
+        yield c.level or c.name, pages, walk, duration(c.typical), cycles, _share(c.spread)
 
 
 def _overheads(calibration: Calibration) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from rich.text import Text
 from roofline.physics.roof import team_sizes
 from roofline.records import Calibration, Ceiling, Finding, Scalar
 from roofline.view import rows
+from roofline.view.effect_rows import effects
 
 if TYPE_CHECKING:
     import pandas
@@ -26,7 +27,7 @@ def render(calibration: Calibration) -> Group:
     parts: list[RenderableType] = [pairs(None, rows.conditions(calibration))]
     parts += [_roofs(calibration, threads) for threads in team_sizes(calibration)]
     parts += [sheet(section) for section in rows.sections(calibration)]
-    parts.append(pairs("Effects on time", rows.effects(calibration)))
+    parts.append(pairs("Effects on time", effects(calibration)))
     parts.append(pairs("Doubts (worst and best round)", rows.verdicts(calibration)))
     parts.append(pairs("Findings", map(_finding, calibration.findings)))
     return Group(*(part for part in parts if not isinstance(part, Table) or part.row_count))

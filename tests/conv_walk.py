@@ -1,0 +1,176 @@
+"""What kernels make of their tables, in Python and exactly: whole numbers, one vector at a time.
+
+Written from the meaning of the words alone, so that a schedule is judged without any kernel.
+"""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from benchmarks.conv import words
+from benchmarks.conv.layout import Layout
+from benchmarks.conv.micro import pattern
+from benchmarks.conv.schedule import FILL, Call
+from benchmarks.conv.tables import shared_words
+from roofline.physics.tiling import Tiling, planar, strategy, unroll
+from roofline.records import ConvShape
+
+Array = NDArray[Any]
+_LANES = (2, 4, 8)
+
+
+@st.composite
+def little(draw: st.DrawFn) -> Layout:
+    """Draw a convolution that is walked in milliseconds, cut in any way that kernels could run."""
+    lanes, groups = draw(st.sampled_from(_LANES)), draw(st.sampled_from((1, 1, 2, 3, 7)))
+    most = 2 * lanes + 3 if groups == 1 else lanes + 1
+    kernel = (draw(st.integers(1, 4)), draw(st.integers(1, 5)))
+    padding = (draw(st.integers(0, 3)), draw(st.integers(0, 5)))
+    dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+    reach = [d * (k - 1) + 1 - 2 * p for d, k, p in zip(dilation, kernel, padding, strict=True)]
+    height, width = (max(1, least) + draw(st.integers(0, 5)) for least in reach)
+    single = draw(st.booleans())
+    shape = ConvShape(
+        batch=draw(st.integers(1, 2)),
+        in_channels=groups * (1 if single else draw(st.integers(1, most))),
+        height=height,
+        width=width,
+        out_channels=groups * draw(st.integers(1, most)),
+        kernel=kernel,
+        stride=(draw(st.integers(1, 3)), draw(st.integers(1, 3))),
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        bias=draw(st.booleans()),
+        dtype=draw(st.sampled_from(("float32", "float64"))),
+    )
+    return Layout(shape, _any_tiling(draw, shape, lanes))
+
+
+def _any_tiling(draw: st.DrawFn, shape: ConvShape, lanes: int) -> Tiling:
+    kind = strategy(shape, lanes)
+    several = kind == "broadcast"
+    return Tiling(
+        strategy=kind,
+        lanes=lanes,
+        columns=draw(st.integers(1, 6)),
+        taps=1 if several else draw(st.integers(1, 5)),
+        blocks=draw(st.integers(1, 3)) if several else 1,
+        rows=draw(st.integers(1, 6)),
+        chunk=draw(st.integers(1, 2)) if several else 1,
+        along=not several and draw(st.booleans()),
+    )
+
+
+class Walk:
+    """One operator: its tensors, in whole numbers that are never zero, and what was done.
+
+    Attributes:
+        x, weights, bias: natural; the packed ones are walked.
+        out: packed and flat, NaN where nothing was stored.
+        products: multiply-adds of real weights.
+        vectors: multiply-adds of whole vectors.
+        begun: elements of `out` that a call which doesn't accumulate has stored.
+
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout, self.shape = layout, layout.shape
+        shape = layout.shape
+        self.x = self._numbers((shape.batch, shape.in_channels, shape.height, shape.width), 1)
+        self.weights = self._numbers((shape.out_channels, shape.group_in, *shape.kernel), 2)
+        self.bias = self._numbers((shape.out_channels,), 3) if shape.bias else None
+        self._x = layout.inputs.pack(self.x).ravel()
+        self._weights = layout.pack_weights(self.weights, self.bias)
+        self._shared = shared_words(layout)
+        self.out = np.full(int(np.prod(layout.out_shape)), np.nan)
+        self.products = self.vectors = 0
+        self.begun: set[int] = set()
+
+    def _numbers(self, size: tuple[int, ...], seed: int) -> Array:
+        draw = np.random.default_rng(seed)
+        signs = draw.choice((-1, 1), size)
+        return (signs * draw.integers(1, 9, size)).astype(self.shape.dtype)
+
+    def run(self, call: Call) -> list[int]:
+        """Do what one entry says and return the elements that it stored, by their vectors."""
+        layout, stored = self.layout, []
+        lanes, item = layout.tiling.lanes, layout.item
+        for tile in range(call.tiles):
+            for n in range(max(1, call.micro.blocks)):
+                block = n * int(self._shared[words.OUT_BLOCK])
+                for column in range(call.micro.columns):
+                    moved = tile * call.out_tile + block + column * lanes * item
+                    place = (call.out + moved) // item
+                    start = self._begin(call, moved, n, place)
+                    self.out[place : place + lanes] = start + self._sum(call, tile, n, column)
+                    stored.append(place)
+        return stored
+
+    def _begin(self, call: Call, moved: int, block: int, place: int) -> Array:
+        """Return what a vector's sum begins with; refuse a second beginning, or none."""
+        lanes, item = self.layout.tiling.lanes, self.layout.item
+        assert 0 <= place <= self.out.size - lanes
+        assert call.accumulate == (place in self.begun)
+        self.begun.add(place)
+        if call.accumulate:
+            return self.out[(call.init + moved) // item :][:lanes].copy()
+        return self._weights[call.init // item + block * lanes :][:lanes].astype(np.float64)
+
+    def _sum(self, call: Call, tile: int, block: int, column: int) -> Array:
+        lanes, item = self.layout.tiling.lanes, self.layout.item
+        if call.micro == FILL:
+            return np.zeros(lanes)
+        walk = self._broadcast if self.layout.tiling.strategy == "broadcast" else self._lanewise
+        x_at, weights_at = walk(call, block)
+        stride = self.shape.stride[1] * self.layout.inputs.lanes * item
+        x_at = (x_at + call.x + tile * call.x_tile + column * stride) // item
+        weights_at = (weights_at + call.weights) // item
+        assert x_at.min() >= 0
+        assert x_at.max() < self._x.size
+        assert weights_at.min() >= 0
+        assert weights_at.max() + lanes <= self.layout.factors
+        factors = self._weights[weights_at[:, None] + np.arange(lanes)].astype(np.float64)
+        self.products += int((factors != 0).sum())
+        self.vectors += len(factors)
+        return np.asarray((self._x[x_at] * factors).sum(axis=0))
+
+    def _broadcast(self, call: Call, block: int) -> tuple[Array, Array]:
+        """Return the offsets of inputs (products, 1) and of weights, in the order of use."""
+        layout, shared = self.layout, self._shared
+        lanes, item = layout.tiling.lanes, layout.item
+        turn = 1 if planar(self.shape, lanes) else unroll(lanes)
+        c, kh, kw, i, u = np.indices(
+            (call.channel_blocks, call.rows, call.taps, call.channels, turn)
+        )
+        x = c * shared[words.X_BLOCK] + kh * shared[words.X_ROW] + kw * shared[words.X_TAP]
+        x += i * shared[words.X_CHANNEL] + u * item
+        vectors = ((kw * call.channels + i) * turn + u) * call.micro.blocks + block
+        weights = c * call.weights_block + kh * call.weights_row + vectors * lanes * item
+        return x.reshape(-1, 1), weights.ravel()
+
+    def _lanewise(self, call: Call, _block: int) -> tuple[Array, Array]:
+        """Return the offsets of inputs (products, lanes) and of weights."""
+        layout, shared = self.layout, self._shared
+        vector = layout.tiling.lanes * layout.item
+        assert call.micro.taps == call.taps
+        kh, i, kw = np.indices((call.rows, call.channels, call.taps))
+        x = kh * shared[words.X_ROW] + kw * self.shape.dilation[1] * vector
+        weights = kh * call.weights_row + i * shared[words.WEIGHTS_CHANNEL] + kw * vector
+        picked = np.array([self._pattern(call, channel) for channel in range(call.channels)])
+        lanes = picked[i.ravel()] * layout.item
+        return x.reshape(-1, 1) + lanes, weights.ravel()
+
+    def _pattern(self, call: Call, channel: int) -> Array:
+        """Return which lane of the input each lane of the output takes."""
+        layout, shape, lanes = self.layout, self.shape, self.layout.tiling.lanes
+        if layout.tiling.strategy == "lanewise":
+            return np.arange(lanes)
+        if layout.indexed:
+            start = call.weights_block // layout.item + channel * lanes
+            integers = self._weights.view(np.int32 if layout.item == 4 else np.int64)
+            return integers[start : start + lanes].astype(np.int64)
+        first = call.micro.first + channel
+        return np.array(pattern(first, lanes, shape.group_in, shape.group_out))

@@ -1,0 +1,164 @@
+"""The emitters' kernels for AArch64, cross-compiled and read as assembly.
+
+None of this was ever run on such a machine: what is checked is that the hot loops hold the
+instructions that they should, on vector registers, and that nothing spills.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from benchmarks import cases, fma, latency, stream
+from benchmarks.assembly import (
+    Expectation,
+    Verdict,
+    check,
+    innermost_loops,
+    instructions,
+    registers,
+)
+from benchmarks.clock import build_scalar, build_vector
+from benchmarks.conv import micro
+from benchmarks.mnemonics import (
+    add,
+    exclusive_or,
+    fused_multiply_add,
+    multiply,
+    pointer_load,
+    scalar_multiply,
+    scalar_xor,
+    stored,
+    stores,
+    vector_store,
+)
+from tests.cross import listing
+
+BITS = 128
+VECTOR = registers(BITS, x86=False)
+CHAINS = cases.accumulators(32, fused=True)
+DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
+# Two, four and four pipes, the last with vectors of 256 bit that we don't use.
+CPUS = pytest.mark.parametrize("cpu", ["neoverse-n1", "neoverse-v2", "neoverse-v1"])
+NAMES = {"fma": fused_multiply_add, "add": add, "mul": multiply}
+
+
+def sound(text: str, *expected: Expectation) -> Verdict:
+    """Return the verdict on a listing; the test fails if the hot loop isn't as expected."""
+    verdict = check(text, expected)
+    assert verdict.problem is None, text
+    return verdict
+
+
+def loads(body: list[str]) -> list[str]:
+    return [line for line in body if line.startswith(("ldr q", "ldp q", "ld1"))]
+
+
+def hottest(text: str, word: str) -> list[str]:
+    """Return the innermost loop with most of an instruction."""
+    return max(innermost_loops(instructions(text)), key=lambda body: sum(word in x for x in body))
+
+
+def arithmetic(mix: str, dtype: str, bits: int) -> Iterator[Expectation]:
+    """Yield what the hot loop of a compute kernel must hold."""
+    used = fma.kinds(mix, CHAINS)
+    for kind in dict.fromkeys(used):
+        name = NAMES[kind](dtype, scalar=bits < BITS, x86=False)
+        count = used.count(kind) * cases.FMA_UNROLL
+        yield Expectation(instruction=name, register=registers(bits, x86=False), count=count)
+
+
+@CPUS
+@DTYPES
+@pytest.mark.parametrize("mix", ["fma", "fma+add", "add", "mul", "mul+add"])
+def test_the_compute_kernels_are_vector_instructions_in_registers(
+    mix: str, dtype: str, cpu: str
+) -> None:
+    text = listing(fma.build(mix, dtype, BITS, CHAINS, cases.FMA_UNROLL), cpu)
+    verdict = sound(text, *arithmetic(mix, dtype, BITS))
+    # A counter and a jump beside them: nothing is loaded, stored or moved.
+    assert verdict.hot_instructions <= CHAINS * cases.FMA_UNROLL + 3
+
+
+@DTYPES
+@pytest.mark.parametrize("mix", ["fma", "mul+add"])
+def test_scalar_kernels_stay_scalar(mix: str, dtype: str) -> None:
+    bits = 8 * cases.ITEM_BYTES[dtype]
+    text = listing(fma.build(mix, dtype, bits, CHAINS, cases.FMA_UNROLL))
+    verdict = sound(text, *arithmetic(mix, dtype, bits))
+    assert verdict.hot_instructions <= CHAINS * cases.FMA_UNROLL + 3
+    assert check(text, tuple(arithmetic(mix, dtype, BITS))).problem
+
+
+@CPUS
+def test_a_walk_is_a_chain_of_loads(cpu: str) -> None:
+    name, operands = pointer_load(x86=False)
+    wanted = Expectation(instruction=name, register=operands, count=latency.UNROLL)
+    verdict = sound(listing(latency.build(), cpu), wanted)
+    assert verdict.hot_instructions <= latency.UNROLL + 3
+
+
+@CPUS
+def test_reads_fold_whole_vectors(cpu: str) -> None:
+    text = listing(stream.build_read(BITS), cpu)
+    wanted = Expectation(
+        instruction=exclusive_or(x86=False), register=VECTOR, count=stream.READ_UNROLL
+    )
+    sound(text, wanted)
+    paired = [2 if line.startswith("ldp") else 1 for line in loads(hottest(text, "eor"))]
+    assert sum(paired) == stream.READ_UNROLL
+
+
+@pytest.mark.parametrize("non_temporal", [False, True], ids=["ordinary", "non-temporal"])
+@pytest.mark.parametrize("operation", ["write", "copy", "scale", "add", "triad"])
+def test_streams_load_and_store_whole_vectors(operation: str, non_temporal: bool) -> None:
+    text = listing(stream.build(operation, "float64", BITS, non_temporal, True))
+    store = vector_store(non_temporal=non_temporal, x86=False)
+    count = stores(stream.UNROLL, non_temporal=non_temporal, x86=False)
+    wanted = Expectation(instruction=store, register=stored(BITS, x86=False), count=count)
+    verdict = sound(text, wanted)
+    body = hottest(text, "st")
+    reads = {"write": 0, "copy": 1, "scale": 1, "add": 2, "triad": 2}[operation]
+    paired = [2 if line.startswith("ldp") else 1 for line in loads(body)]
+    assert sum(paired) == reads * stream.UNROLL
+    assert ("fmla" in " ".join(body)) == (operation == "triad")
+    assert verdict.hot_instructions < 40
+
+
+def test_the_chains_of_the_clock_are_as_long_as_they_say() -> None:
+    steps = cases.CHAIN_STEPS_PER_TURN
+    for chain, name in (("imul", scalar_multiply(x86=False)), ("add", scalar_xor(x86=False))):
+        wanted = Expectation(instruction=name, register="", count=steps[chain])
+        sound(listing(build_scalar(chain)), wanted)
+    for dtype in ("float32", "float64"):
+        name = fused_multiply_add(dtype, x86=False)
+        wanted = Expectation(instruction=name, register=VECTOR, count=steps["vector"])
+        sound(listing(build_vector(dtype, BITS, True)), wanted)
+
+
+def convolutions() -> dict[str, tuple[Callable[[int], int], int]]:
+    """Return micro-kernels of 128 bits and the multiply-adds in a turn of their loops."""
+    narrow = {"group_in": 2, "group_out": 2, "first": 0}
+    return {
+        "broadcast 7 x 3": (micro.build_broadcast("float32", BITS, True, 7, 3, 1, 1), 21),
+        "broadcast 6 x 4": (micro.build_broadcast("float32", BITS, True, 6, 4, 4, 1), 24),
+        "broadcast 12 x 2": (micro.build_broadcast("float64", BITS, True, 12, 2, 1, 1), 24),
+        "lanes": (micro.build_lanes("float32", BITS, True, 8, 3, 1, 1), 24),
+        "lanes, stride 2": (micro.build_lanes("float64", BITS, True, 6, 3, 2, 1), 18),
+        "shuffle": (micro.build_shuffle("float32", BITS, True, 8, 3, 1, 1, **narrow), 48),
+    }
+
+
+@pytest.mark.parametrize("name", convolutions())
+def test_a_convolutions_tile_stays_in_its_registers(name: str) -> None:
+    factory, count = convolutions()[name]
+    text = listing(factory)
+    sound(text, Expectation(instruction="fmla", register=VECTOR, count=count))
+    assert loads(hottest(text, "fmla"))
+    assert any(line.startswith(("str q", "stp q")) for line in instructions(text))
+
+
+def test_a_tile_that_is_too_large_is_noticed() -> None:
+    text = listing(micro.build_broadcast("float32", BITS, True, 14, 3, 1, 1))
+    problem = check(text, (Expectation(instruction="fmla", register=VECTOR, count=42),)).problem
+    assert problem is not None
+    assert "spills" in problem

@@ -1,0 +1,87 @@
+"""Every convolution is right at every width, output by output, against a float64 reference.
+
+Each example runs twice: as it is checked before it is timed, then between guards of NaN.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roofline.physics.isa import Vector
+from tests.conv_builders import (
+    CLASSES,
+    VECTORS,
+    Bench,
+    bench_on,
+    case_of,
+    fault,
+    guard,
+    lanes_of,
+    shapes,
+    strays,
+    tilings,
+)
+
+CPUS = sorted(os.sched_getaffinity(0))[:2]
+
+
+def often(usual: int) -> settings:
+    """Return how often a test is drawn: `usual` times, or as the profile says when that is more.
+
+    The same examples each time: each may compile kernels.
+    """
+    asked = settings.default.max_examples
+    more = asked > settings.get_profile("default").max_examples
+    return settings(max_examples=asked if more else usual, derandomize=True, deadline=None)
+
+
+def vector_of(lanes: int, dtype: str) -> Vector:
+    """Return the vectors with so many lanes."""
+    for vector in VECTORS.values():
+        if lanes_of(vector, dtype) == lanes:
+            return vector
+    pytest.skip(f"this host has no registers of {lanes} {dtype}")
+
+
+@pytest.fixture(scope="module")
+def bench(cache_home: Path) -> Bench:
+    """Return a bench on two CPUs, wherever there are two."""
+    return bench_on(CPUS, cache_home)
+
+
+def examine(bench: Bench, data: st.DataObject, kind: str, vector: Vector, dtype: str) -> None:
+    """Draw a convolution and how it is cut; run it and look at everything."""
+    shape = data.draw(shapes(kind, dtype), label="shape")
+    threads = data.draw(st.integers(1, len(CPUS)), label="threads")
+    cut = data.draw(tilings(shape, vector, threads), label="tiling")
+    operator, trained = bench.operator(case_of(shape, vector, cut, threads))
+    bench.call(operator)
+    assert operator.correct(trained)
+    assert strays(operator, 1) == 0
+    guard(operator)
+    bench.call(operator)
+    assert fault(operator, trained, 1) == ""
+    assert strays(operator, 2) == 0
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("lanes", [4, 8, 16])
+@often(40)
+@given(data=st.data())
+def test_single_precision_is_right(
+    bench: Bench, data: st.DataObject, lanes: int, kind: str
+) -> None:
+    examine(bench, data, kind, vector_of(lanes, "float32"), "float32")
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("lanes", [2, 4, 8])
+@often(12)
+@given(data=st.data())
+def test_double_precision_is_right(
+    bench: Bench, data: st.DataObject, lanes: int, kind: str
+) -> None:
+    examine(bench, data, kind, vector_of(lanes, "float64"), "float64")

@@ -1,0 +1,264 @@
+"""Outputs as spans of tiles: every valid tap of every output once, its first span before others."""
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
+from roofline.physics.tiling import Tiling, choose, depth, flattened, is_flat, planar, unroll
+from roofline.physics.workload import valid_taps
+from roofline.records import ConvShape
+from tests.tilings import AVX512, MACHINE, chosen, conv, legal
+
+Place = tuple[int, int]
+
+
+def places(span: Span) -> list[Place]:
+    """Return the outputs of a span, tile by tile."""
+    found = []
+    for tile in range(span.tiles):
+        row = span.row + tile * span.down
+        start = span.column + tile * span.columns * (not span.down)
+        found += [(row, start + column) for column in range(span.columns)]
+    return found
+
+
+def in_order(shape: ConvShape, tiling: Tiling) -> list[Span]:
+    """Return the spans of a whole flattened shape."""
+    return [span for part in row_blocks(shape, tiling) for span in spans(shape, tiling, part)]
+
+
+def check_taps(shape: ConvShape, tiling: Tiling) -> None:
+    """Assert that spans give each output exactly its valid taps, each once."""
+    flat = flattened(shape)
+    by_row, by_column = valid_taps(flat, 0), valid_taps(flat, 1)
+    given_taps: Counter[tuple[Place, Place]] = Counter()
+    for span in in_order(flat, tiling):
+        taps = [(i, j) for i in span.kernel_rows for j in span.kernel_columns]
+        given_taps.update((place, tap) for place in places(span) for tap in taps)
+    wanted = {
+        ((row, column), (i, j))
+        for row, rows in enumerate(by_row)
+        for column, columns in enumerate(by_column)
+        for i in rows
+        for j in columns
+    }
+    assert set(given_taps) == wanted
+    assert all(times == 1 for times in given_taps.values())
+
+
+@given(case=legal())
+def test_every_output_gets_each_of_its_valid_taps_once(case: tuple[ConvShape, Tiling]) -> None:
+    """Whatever the tile: too wide, too narrow, fewer taps at once than the kernel has."""
+    check_taps(*case)
+
+
+@given(case=chosen(threads=2))
+def test_so_do_the_tiles_that_are_chosen(case: tuple[ConvShape, object, Tiling]) -> None:
+    shape, _, tiling = case
+    check_taps(shape, tiling)
+
+
+@given(case=legal())
+def test_every_output_is_begun_once_and_before_anything_is_added(
+    case: tuple[ConvShape, Tiling],
+) -> None:
+    """Even one without a tap: its bias has to be stored."""
+    shape, tiling = case
+    flat = flattened(shape)
+    begun: set[Place] = set()
+    for span in in_order(flat, tiling):
+        outputs = set(places(span))
+        if span.first:
+            assert not outputs & begun
+            begun |= outputs
+        else:
+            assert outputs <= begun
+            assert span.reached
+    assert len(begun) == flat.out_height * flat.out_width
+
+
+@given(case=legal())
+def test_spans_stay_inside_their_rows_and_tiles(case: tuple[ConvShape, Tiling]) -> None:
+    """A part of a flattened shape is a run of tiles, else of rows; tiles fit the registers."""
+    shape, tiling = case
+    flat = flattened(shape)
+    for part in row_blocks(flat, tiling):
+        assert 1 <= len(part) <= tiling.rows
+        for span in spans(flat, tiling, part):
+            assert 1 <= span.columns <= tiling.columns
+            assert all(0 <= column < flat.out_width for _, column in places(span))
+            if tiling.strategy != "broadcast":
+                assert len(span.kernel_columns) <= tiling.taps
+            if not is_flat(shape):
+                assert {row for row, _ in places(span)} <= set(part)
+
+
+@given(case=legal())
+def test_blocks_of_rows_follow_each_other(case: tuple[ConvShape, Tiling]) -> None:
+    shape, tiling = case
+    flat = flattened(shape)
+    rows = [row for part in row_blocks(flat, tiling) for row in part]
+    tiles = math.ceil(flat.out_width / tiling.columns)
+    assert rows == list(range(tiles if is_flat(shape) else flat.out_height))
+
+
+def lanewise(columns: int, taps: int, *, along: bool = False) -> Tiling:
+    return Tiling(strategy="lanewise", lanes=16, columns=columns, taps=taps, rows=99, along=along)
+
+
+def test_a_padded_row_has_an_edge_on_each_side() -> None:
+    """Where channels are lanes, columns of a tile share their taps."""
+    found = in_order(conv(16, 16, 8, groups=16), lanewise(6, 3))
+    middle = [(s.column, s.columns, s.kernel_columns) for s in found if s.kernel_rows == range(3)]
+    assert middle == [(0, 1, range(1, 3)), (1, 6, range(3)), (7, 1, range(2))]
+    assert [(s.row, s.tiles) for s in found if s.column == 1] == [(0, 1), (1, 6), (7, 1)]
+    assert all(span.down and span.first for span in found)
+
+
+def test_along_a_row_equal_tiles_are_one_span() -> None:
+    """Twelve columns without an edge are two of six; thirteen are seven and six, two spans."""
+    shape = conv(16, 16, 12, (2, 1), groups=16, height=2, padding=(0, 0))
+    found = in_order(shape, lanewise(6, 1, along=True))
+    assert [(s.row, s.column, s.columns, s.tiles, s.down) for s in found] == [(0, 0, 6, 2, False)]
+    uneven = in_order(replace(shape, width=13), lanewise(7, 1, along=True))
+    assert [(s.column, s.columns, s.tiles) for s in uneven] == [(0, 7, 1), (7, 6, 1)]
+
+
+def test_along_goes_row_by_row_and_down_column_by_column() -> None:
+    shape = conv(16, 16, 8, groups=16)
+    down, along = (in_order(shape, lanewise(3, 3, along=along)) for along in (False, True))
+    assert [span.row for span in along] == sorted(span.row for span in along)
+    assert {span.down for span in along} == {False}
+    assert len(down) < len(along)
+    assert sum(s.tiles * s.columns for s in down) == sum(s.tiles * s.columns for s in along) == 64
+
+
+@pytest.mark.parametrize("along", [False, True])
+def test_rows_of_padding_alone_have_nothing_added(along: bool) -> None:
+    """Nine taps, four at once: where no kernel row falls on the input, one span stores the bias."""
+    shape = conv(16, 16, 22, (1, 9), groups=16, height=1, padding=(1, 0))
+    found = in_order(shape, lanewise(14, 4, along=along))
+    assert [(s.row, s.reached) for s in found if s.row != 1] == [(0, False), (2, False)]
+    assert len([s for s in found if s.row == 1]) == 3
+
+
+def test_a_kernel_row_that_is_too_wide_is_added_in_pieces() -> None:
+    """Nine taps, four at once: the rest is added to what the first piece stored."""
+    shape = conv(16, 16, 22, (1, 9), groups=16, height=1, padding=(0, 0))
+    found = in_order(shape, lanewise(7, 4))
+    taps = [(s.column, s.kernel_columns, s.first) for s in found]
+    assert taps == [
+        *((column, range(4), True) for column in (0, 7)),
+        *((column, range(4, 8), False) for column in (0, 7)),
+        *((column, range(8, 9), False) for column in (0, 7)),
+    ]
+
+
+def test_a_broadcast_tile_spans_the_edge() -> None:
+    """All columns have the middle tap; the first lacks the left one, the last the right one."""
+    shape = conv(16, 16, 6, (1, 3), height=1)
+    tiling = Tiling(strategy="broadcast", lanes=16, columns=6)
+    found = [(s.column, s.columns, s.kernel_columns, s.first) for s in in_order(shape, tiling)]
+    assert found == [
+        (0, 6, range(1, 2), True),
+        (1, 5, range(1), False),
+        (0, 5, range(2, 3), False),
+    ]
+
+
+def test_an_image_of_padding_alone_is_begun_without_taps() -> None:
+    shape = conv(16, 16, 1, 1, padding=(2, 0), height=1, width=3)
+    tiling = Tiling(strategy="broadcast", lanes=16, columns=3, rows=5)
+    found = in_order(shape, tiling)
+    assert [(s.row, s.tiles, s.reached) for s in found] == [
+        (0, 2, False),
+        (2, 1, True),
+        (3, 2, False),
+    ]
+
+
+def test_a_flattened_1x1_is_runs_of_equal_tiles() -> None:
+    """49 positions in tiles of at most 14: 13, 12, 12, 12."""
+    shape = flattened(conv(64, 64, 7, 1))
+    tiling = Tiling(strategy="broadcast", lanes=16, columns=14, rows=3)
+    first, second = row_blocks(shape, tiling)
+    assert [(s.column, s.columns, s.tiles) for s in spans(shape, tiling, first)] == [
+        (0, 13, 1),
+        (13, 12, 2),
+    ]
+    (last,) = spans(shape, tiling, second)
+    assert (last.column, last.columns, last.tiles, last.down) == (37, 12, 1, False)
+    assert (last.kernel_rows, last.kernel_columns, last.first) == (range(1), range(1), True)
+
+
+@given(case=legal())
+def test_slices_cover_the_depth_once(case: tuple[ConvShape, Tiling]) -> None:
+    shape, tiling = case
+    broadcast = replace(tiling, strategy="broadcast")
+    found, start, block = slices(shape, broadcast), 0, 0
+    step = 1 if planar(shape, tiling.lanes) else unroll(tiling.lanes)
+    for piece in found:
+        assert (piece.start, piece.block) == (start, block)
+        assert piece.turns * step == piece.depth
+        start += piece.blocks * piece.depth
+        block += piece.blocks
+    assert start == depth(shape, broadcast)
+    if not planar(shape, tiling.lanes):
+        assert all(piece.blocks <= tiling.chunk for piece in found)
+
+
+def test_slices_are_chunks_of_whole_blocks_and_then_the_rest() -> None:
+    tiling = Tiling(strategy="broadcast", lanes=16, columns=14, chunk=2)
+    assert slices(conv(54, 64, 7), tiling) == [
+        Slice(block=0, blocks=2, turns=4, depth=16, start=0),
+        Slice(block=2, blocks=1, turns=4, depth=16, start=32),
+        Slice(block=3, blocks=1, turns=2, depth=8, start=48),
+    ]
+    assert slices(conv(3, 64, 7), tiling) == [Slice(0, 1, 3, 3, 0)]
+
+
+@given(costs=st.lists(st.integers(0, 10**9), min_size=1, max_size=60), threads=st.integers(1, 64))
+def test_units_keep_their_order_and_no_thread_gets_much_more(
+    costs: list[int], threads: int
+) -> None:
+    """The one with most to do has at most its share and one unit more."""
+    total, done, owners = sum(costs), 0, []
+    for cost in costs:
+        owners.append(owner(done, cost, total, threads))
+        done += cost
+    assert owners == sorted(owners)
+    assert all(0 <= found < threads for found in owners)
+    sums = [sum(c for c, o in zip(costs, owners, strict=True) if o == t) for t in range(threads)]
+    assert max(sums) <= total / threads + max(costs) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("count", "threads"), [(12, 2), (13, 4), (3, 2), (2, 5), (1, 8)])
+def test_equal_units_are_dealt_evenly(count: int, threads: int) -> None:
+    dealt = Counter(owner(done, 1, count, threads) for done in range(count))
+    sizes = [dealt[thread] for thread in range(threads)]
+    assert sum(sizes) == count
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_unit_goes_where_its_middle_lies() -> None:
+    """A small unit before a large one is one thread's, the large one the other's."""
+    assert [owner(0, 1, 4, 2), owner(1, 3, 4, 2)] == [0, 1]
+    assert [owner(0, 3, 4, 2), owner(3, 1, 4, 2)] == [0, 1]
+
+
+def test_nothing_to_do_is_the_first_thread_s() -> None:
+    assert owner(0, 0, 0, 4) == 0
+
+
+def test_an_ordinary_shape_has_few_spans() -> None:
+    """Each span is a call: a 3x3 of 56x56 isn't cut into more than its edges ask for."""
+    shape = conv(64, 64, 56)
+    tiling = choose(shape, AVX512, MACHINE)
+    part = next(iter(row_blocks(shape, tiling)))
+    found = list(spans(shape, tiling, part))
+    assert len(found) <= 2 * (math.ceil(56 / tiling.columns) + 4)

@@ -1,0 +1,280 @@
+"""How shapes are cut: strategies, registers, caches, threads, bytes as tensors lie inside."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from benchmarks.conv.layout import Layout
+from roofline.physics import tiling
+from roofline.physics.isa import Vector
+from roofline.physics.tiling import Tiling, choose, from_parameters, lanes_of, split
+from roofline.physics.workload import ITEM_BYTES, conv_work
+from roofline.records import Cache, ConvShape
+from tests.builders import make_machine
+from tests.tilings import (
+    AVX2,
+    AVX512,
+    KIB,
+    MACHINE,
+    NEON,
+    SSE2,
+    VECTORS,
+    chosen,
+    conv,
+    convs,
+    machine,
+)
+
+
+@pytest.mark.parametrize(
+    ("c_in", "c_out", "groups", "lanes", "kind"),
+    [
+        (64, 64, 1, 16, "broadcast"),
+        (1, 1, 1, 16, "broadcast"),
+        (32, 32, 32, 16, "lanewise"),
+        (32, 64, 32, 16, "permute"),
+        (32, 32, 4, 16, "permute"),
+        (32, 32, 4, 8, "broadcast"),
+        (36, 36, 4, 16, "broadcast"),
+        (16, 36, 4, 16, "broadcast"),
+        (8, 8, 4, 4, "permute"),
+        (8, 8, 4, 2, "broadcast"),
+    ],
+)
+def test_the_strategy_follows_from_groups_and_lanes(
+    c_in: int, c_out: int, groups: int, lanes: int, kind: str
+) -> None:
+    """Narrow groups share a vector only where two of them fit; one group never does."""
+    assert tiling.strategy(conv(c_in, c_out, 7, groups=groups), lanes) == kind
+
+
+def test_lanes_are_the_elements_of_a_register() -> None:
+    found = {(v.bits, dtype): lanes_of(v, dtype) for v in VECTORS for dtype in ITEM_BYTES}
+    wide = {(512, "float32"): 16, (512, "float64"): 8, (256, "float32"): 8, (256, "float64"): 4}
+    assert found == wide | {(128, "float32"): 4, (128, "float64"): 2}
+
+
+@given(case=chosen())
+def test_a_tile_never_asks_for_more_registers_than_there_are(
+    case: tuple[ConvShape, Vector, Tiling],
+) -> None:
+    """Sums, weights, an input and a spare one; without fused instructions a product more."""
+    _, vector, cut = case
+    if cut.strategy == "broadcast":
+        used = cut.columns * cut.blocks + cut.blocks + (2 if vector.fused else 3)
+    else:
+        used = cut.columns + cut.taps + 3
+    assert used <= vector.registers
+    assert min(cut.columns, cut.taps, cut.blocks, cut.rows, cut.chunk) >= 1
+
+
+@given(case=chosen())
+def test_a_tile_is_no_larger_than_the_output(case: tuple[ConvShape, Vector, Tiling]) -> None:
+    shape, _, cut = case
+    flat = tiling.flattened(shape)
+    assert cut.columns <= min(flat.out_width, tiling.WIDEST_TILE)
+    assert cut.blocks <= tiling.out_blocks(shape, cut.lanes)
+    assert cut.taps <= shape.kernel[1]
+    total = math.ceil(flat.out_width / cut.columns) if tiling.is_flat(shape) else shape.out_height
+    assert cut.rows <= total
+
+
+@pytest.mark.parametrize(
+    ("vector", "c_out", "size", "tile"),
+    [(AVX512, 64, 56, (6, 4)), (AVX512, 32, 56, (14, 2)), (AVX2, 64, 56, (6, 2))],
+)
+def test_tiles_of_ordinary_shapes(
+    vector: Vector, c_out: int, size: int, tile: tuple[int, int]
+) -> None:
+    cut = choose(conv(64, c_out, size), vector, MACHINE)
+    assert (cut.columns, cut.blocks) == tile
+
+
+def test_a_tile_that_leaves_the_sums_waiting_costs_the_latency() -> None:
+    assert tiling.cycles(1, 1) == pytest.approx(4 + 0.02 * 2)
+    assert tiling.cycles(14, 2) == pytest.approx(14 + 0.02 * 16)
+    assert tiling.cycles(14, 1) == pytest.approx(7.5 + 0.02 * 15)
+
+
+def test_taps_of_a_wide_kernel_row_are_cut_evenly() -> None:
+    wide = conv(32, 32, 56, 9, groups=32)
+    assert choose(wide, AVX512, MACHINE).taps == 5
+    assert choose(wide, AVX2, MACHINE).taps == 3
+    assert choose(conv(32, 32, 56, groups=32), NEON, MACHINE).taps == 3
+
+
+def test_single_vectors_use_all_registers_but_those_of_weights_and_three_more() -> None:
+    """Ten sums beside three taps on sixteen registers; on 32 the widest tile fits."""
+    wide = conv(32, 32, 140, groups=32)
+    assert choose(wide, AVX2, MACHINE).columns == 10
+    assert choose(wide, AVX512, MACHINE).columns == tiling.WIDEST_TILE
+
+
+def test_a_pattern_in_the_code_gets_a_narrow_tile() -> None:
+    """On four lanes the compiler keeps more of a narrow group's kernel in registers."""
+    narrow = conv(32, 32, 56, groups=16)
+    assert choose(narrow, SSE2, MACHINE).columns <= 6
+    assert choose(narrow, AVX512, MACHINE).columns == 14
+    assert choose(conv(32, 32, 56, groups=32), SSE2, MACHINE).columns > 6
+
+
+@given(total=st.integers(1, 5000), most=st.integers(1, 40))
+def test_a_row_is_cut_into_the_fewest_even_pieces(total: int, most: int) -> None:
+    pieces = split(total, most)
+    sizes = [size for _, size in pieces]
+    assert [place for start, size in pieces for place in range(start, start + size)] == [
+        *range(total)
+    ]
+    assert len(pieces) == math.ceil(total / most)
+    assert max(sizes) - min(sizes) <= 1
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@given(c_in=st.integers(1, 3000), c_out=st.integers(1, 300), kernel=st.integers(1, 7))
+def test_a_chunk_s_weights_fit_a_quarter_of_the_second_level(
+    c_in: int, c_out: int, kernel: int
+) -> None:
+    cut = choose(conv(c_in, c_out, 14, kernel), AVX512, machine(l2=512 * KIB))
+    block = cut.blocks * cut.lanes**2 * kernel**2 * 4
+    assert cut.chunk == 1 or cut.chunk * block <= 128 * KIB
+    total = math.ceil(c_in / cut.lanes)
+    assert cut.chunk <= total
+    # Evenly: no fewer pieces would do, and none is more than a block shorter than needed.
+    pieces = math.ceil(total / cut.chunk)
+    assert pieces == math.ceil(total / max(1, 128 * KIB // block))
+
+
+def test_a_core_s_share_of_a_second_level_counts() -> None:
+    """Four cores on one cache leave each a quarter of it; hardware threads share a core's part."""
+
+    def chunk(shared_by: int, threads: int) -> int:
+        cache = Cache(level=2, kind="unified", size_bytes=2048 * KIB, shared_by=shared_by)
+        host = make_machine(caches=(cache,), cores=4, threads=threads)
+        return choose(conv(2048, 64, 14), AVX512, host).chunk
+
+    assert chunk(1, 4) == chunk(2, 8) > chunk(2, 4)
+    assert chunk(4, 4) < chunk(2, 4)
+
+
+def test_a_block_of_rows_fits_half_of_the_second_level() -> None:
+    tall = conv(64, 64, 224)
+    cut = choose(tall, AVX512, machine(l2=1024 * KIB))
+    assert (cut.rows + 3) * 224 * 64 * 4 <= 512 * KIB
+    assert cut.rows < choose(tall, AVX512, machine(l2=2048 * KIB)).rows
+    assert choose(conv(64, 64, 14), AVX512, MACHINE).rows == 14
+
+
+@given(case=chosen(threads=2))
+def test_every_thread_gets_enough_units(case: tuple[ConvShape, Vector, Tiling]) -> None:
+    """Six a thread, or as many as single rows make."""
+    shape, _, cut = case
+    flat = tiling.flattened(shape)
+    total = math.ceil(flat.out_width / cut.columns) if tiling.is_flat(shape) else shape.out_height
+    tiles = math.ceil(tiling.out_blocks(shape, cut.lanes) / cut.blocks) * shape.groups
+    if cut.strategy != "broadcast":
+        tiles = tiling.output_lanes(shape, cut.lanes) // cut.lanes
+    assert cut.rows == 1 or shape.batch * tiles * math.ceil(total / cut.rows) >= 12
+
+
+def test_threads_don_t_change_the_register_tile() -> None:
+    alone, team = (choose(conv(64, 64, 56), AVX512, MACHINE, n) for n in (1, 8))
+    assert team.rows < alone.rows
+    assert replace(team, rows=alone.rows) == alone
+
+
+@given(case=chosen())
+def test_a_case_s_parameters_say_the_whole_tiling(case: tuple[ConvShape, Vector, Tiling]) -> None:
+    shape, _, cut = case
+    assert from_parameters(shape, cut.lanes, cut.parameters) == cut
+    turned = replace(cut, along=not cut.along)
+    assert from_parameters(shape, cut.lanes, turned.parameters) == turned
+
+
+def test_data_beyond_the_last_level_is_read_along_its_rows() -> None:
+    small, large = (conv(64, 64, size, groups=64) for size in (56, 112))
+    assert not choose(small, AVX512, machine(l3=8192 * KIB)).along
+    assert choose(large, AVX512, machine(l3=8192 * KIB)).along
+    assert not choose(large, AVX512, machine(l3=32768 * KIB)).along
+    assert not choose(conv(64, 64, 224), AVX512, machine(l3=8 * KIB)).along
+
+
+def test_planes_are_for_dense_groups_below_a_vector() -> None:
+    assert tiling.planar(conv(3, 64, 224), 16)
+    assert not tiling.planar(conv(16, 64, 224), 16)
+    shape = conv(6, 64, 224)
+    cut = choose(shape, AVX512, MACHINE)
+    assert tiling.depth(shape, cut) == 6
+    assert tiling.input_lanes(shape, 16) == 6
+    assert tiling.input_lanes(shape, 4) == 8
+    wide = conv(18, 64, 56)
+    assert tiling.depth(wide, choose(wide, AVX512, MACHINE)) == 20
+    assert tiling.input_lanes(wide, 16) == 32
+
+
+def test_a_machine_that_reports_no_caches_gets_a_tiling() -> None:
+    """An instruction cache is no report either."""
+    code = Cache(level=2, kind="instruction", size_bytes=KIB, shared_by=1)
+    silent, odd = (make_machine(caches=caches) for caches in ((), (code,)))
+    shape = conv(512, 512, 28, 1)
+    assert choose(shape, AVX512, silent) == choose(shape, AVX512, odd)
+    assert choose(shape, AVX512, silent) == choose(shape, AVX512, machine(256 * KIB, 8192 * KIB))
+
+
+@given(shape=convs(), lanes=st.sampled_from((2, 4, 8, 16)))
+def test_a_kernel_moves_at_least_what_the_shape_touches(shape: ConvShape, lanes: int) -> None:
+    touched, inside = conv_work(shape).bytes_touched, tiling.traffic(shape, lanes)
+    assert inside.read >= touched.read
+    assert inside.written >= touched.written
+    full = (tiling.input_lanes(shape, lanes), tiling.output_lanes(shape, lanes))
+    if full == (shape.in_channels, shape.out_channels):
+        assert inside == touched
+
+
+def test_empty_lanes_are_moved_in_every_tensor() -> None:
+    """17 channels lie in two vectors of 16; weights are kept for 20 of the inputs."""
+    shape = conv(17, 17, 5, bias=True)
+    inside = tiling.traffic(shape, 16)
+    assert inside.written == 25 * 32 * 4
+    assert inside.read == (25 * 32 + 9 * 32 * 20 + 32) * 4
+
+
+def test_groups_that_don_t_fill_a_vector_leave_lanes_empty() -> None:
+    """Groups of three: five fit sixteen lanes, so that six groups need two vectors."""
+    shape = conv(18, 18, 5, groups=6)
+    assert tiling.input_lanes(shape, 16) == tiling.output_lanes(shape, 16) == 32
+    fewer = conv(4, 16, 5, groups=4)
+    assert tiling.parts_in_vector(fewer, 16) == 4
+    assert (tiling.input_lanes(fewer, 16), tiling.output_lanes(fewer, 16)) == (16, 16)
+
+
+@given(case=chosen())
+def test_tensors_inside_are_never_larger_than_foretold(
+    case: tuple[ConvShape, Vector, Tiling],
+) -> None:
+    """The estimate decides whether memory suffices: it holds the layout that kernels make."""
+    shape, _, cut = case
+    layout = Layout(shape, cut)
+    sizes: list[Any] = [layout.x_shape, layout.out_shape, (layout.weight_elements,)]
+    elements = sum(int(np.prod(size)) for size in sizes)
+    foretold = tiling.tensor_bytes(shape, cut.lanes)
+    assert elements * layout.item <= foretold
+    moved = tiling.traffic(shape, cut.lanes)
+    assert moved.read + moved.written <= foretold
+    assert layout.inputs.blocks * layout.inputs.lanes == tiling.input_lanes(shape, cut.lanes)
+    assert layout.outputs.blocks * cut.lanes == tiling.output_lanes(shape, cut.lanes)
+
+
+@given(shape=convs())
+def test_only_a_plain_1x1_is_one_long_row(shape: ConvShape) -> None:
+    assume(shape.kernel != (1, 1))
+    assert tiling.flattened(shape) == shape
+    plain = replace(shape, kernel=(1, 1), stride=(1, 1), padding=(0, 0))
+    flat = tiling.flattened(plain)
+    assert (flat.height, flat.out_width) == (1, plain.out_height * plain.out_width)
+    assert not tiling.is_flat(replace(plain, stride=(1, 2)))
+    assert not tiling.is_flat(replace(plain, padding=(1, 0)))
