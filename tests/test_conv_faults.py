@@ -15,7 +15,17 @@ from benchmarks.conv.operator import Operator
 from roofline.physics import tiling
 from roofline.physics.isa import Vector
 from roofline.records import Case, ConvShape
-from tests.conv_builders import HOST, VECTORS, Bench, bench_on, case_of, fault, lanes_of, packed
+from tests.conv_builders import (
+    HOST,
+    VECTORS,
+    Bench,
+    bench_on,
+    case_of,
+    fault,
+    lanes_of,
+    packed,
+    whole,
+)
 
 WIDEST, NARROWEST = VECTORS[max(VECTORS)], VECTORS[min(VECTORS)]
 LANES = lanes_of(WIDEST, "float32")
@@ -214,13 +224,13 @@ def test_an_unwritten_row_is_noticed_however_many_there_are(bench: Bench) -> Non
     assert operator.correct(trained)
 
 
-@pytest.mark.parametrize("idle", [0, 1])
-def test_a_thread_that_does_nothing_is_noticed(wide_bench: Bench, idle: int) -> None:
+@pytest.mark.parametrize("guilty", [0, 1])
+def test_a_thread_that_leaves_an_entry_out_is_noticed(wide_bench: Bench, guilty: int) -> None:
     operator, trained = wide_bench.operator(large(2))
     wide_bench.call(operator)
     assert operator.correct(trained)
     operator.reset()
-    operator._blocks[idle][words.COUNT] -= 1
+    operator._blocks[guilty][words.COUNT] -= 1
     wide_bench.call(operator)
     assert not operator.correct(trained)
 
@@ -238,7 +248,11 @@ def test_no_two_parts_of_the_input_are_alike(bench: Bench, wide_bench: Bench) ->
     shape = ConvShape(
         batch=4, in_channels=4 * LANES, height=64, width=64, out_channels=1, kernel=(1, 1)
     )
+    inputs = []
     for one, threads in ((bench, 1), (wide_bench, 2)):
         operator, _ = one.operator(case_of(shape, WIDEST, threads=threads), copies=2)
         planes = [operator.tensors.x(copy).reshape(-1, 64 * 64 * LANES)[:, :64] for copy in (0, 1)]
         assert len(np.unique(np.concatenate(planes), axis=0)) == 2 * 4 * 4
+        inputs.append(whole(operator, 0))
+    # Whichever thread touched it first.
+    assert (inputs[0] == inputs[1]).all()
