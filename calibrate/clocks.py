@@ -122,7 +122,7 @@ def ceilings(chains: Chains, compute: Sequence[Measurement]) -> Iterator[Ceiling
     for one in compute:
         rounds = one.steps_per_second.get("vector")
         name = vector_chain(one.case, fused=cases.fused(one.case))
-        if rounds and name in chains.cycles and is_roof(one.case):
+        if rounds and name in chains.cycles and (is_roof(one.case) or is_scalar(one.case)):
             summary = summarise(rounds, partial(mul, chains.cycles[name]))
             title = f"clock-{one.case.dtype}-{one.case.bits}"
             team = one.case.threads
@@ -130,6 +130,14 @@ def ceilings(chains: Chains, compute: Sequence[Measurement]) -> Iterator[Ceiling
 
 
 def is_roof(case: Case) -> bool:
-    """Whether a case is of the roof's own instruction: in vectors."""
-    own = case.benchmark == ("fma" if cases.fused(case) else "mul+add")
-    return own and cases.lanes(case) > 1
+    """Whether a case is of the roof's own instruction, in vectors."""
+    return _is_own(case) and cases.lanes(case) > 1
+
+
+def is_scalar(case: Case) -> bool:
+    """Whether a case is of the roof's own instruction on one number: the lightest load."""
+    return _is_own(case) and cases.lanes(case) == 1
+
+
+def _is_own(case: Case) -> bool:
+    return case.benchmark == ("fma" if cases.fused(case) else "mul+add")

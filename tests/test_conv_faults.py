@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.conv import words
-from benchmarks.conv.operator import Operator
+from benchmarks.conv.operator import Operator, plan
 from roofline.physics import tiling
 from roofline.physics.isa import Vector
 from roofline.records import Case, ConvShape
@@ -81,15 +81,14 @@ def subjects() -> Iterator[Subject]:
     )
     yield Subject("planes", small((3, 2 * LANES), 1, WIDEST, blocks=2), inner, steps)
     yield Subject("lanes", small((LANES + 3, LANES + 3), LANES + 3, WIDEST, taps=2))
-    # More groups than a vector holds.
-    for name, vector, entry in (
-        ("lanes permuted by a table", WIDEST, ("CHANNELS", "INDICES")),
-        ("lanes permuted by the code", NARROWEST, ()),
-    ):
-        groups = lanes_of(vector, "float32") // 2 + 1
-        if lanes_of(vector, "float32") > 4 or not entry:
-            case = small((2 * groups, 2 * groups), groups, vector, taps=2)
-            yield Subject(name, case, entry, ("WEIGHTS_CHANNEL",))
+    for bits in sorted({WIDEST.bits, NARROWEST.bits}):
+        # More groups than a vector holds.
+        groups = lanes_of(VECTORS[bits], "float32") // 2 + 1
+        case = small((2 * groups, 2 * groups), groups, VECTORS[bits], taps=2)
+        indexed = plan(case).layout.indexed
+        name = f"{bits} bits permuted by {'a table' if indexed else 'the code'}"
+        entry = ("CHANNELS", "INDICES") if indexed else ()
+        yield Subject(name, case, entry, ("WEIGHTS_CHANNEL",))
 
 
 def an_entry(name: str, *, accumulate: bool) -> Spoil:

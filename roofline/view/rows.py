@@ -108,6 +108,7 @@ _COMPUTE = (
     ">p50",
     "verdict",
 )
+_SCALARS = {"float32-32": "float32 scalar", "float64-64": "float64 scalar"}
 _LATENCY = ("level", "pages", ">walk over", ">a load takes", ">cycles", ">spread")
 _MEMORY = ("kernel", "stores", ">cores", ">GB/s", ">high", ">spread", ">moved", "verdict")
 
@@ -147,6 +148,8 @@ def _clocks(calibration: Calibration) -> Iterator[Row]:
     for c in _of(calibration, "clock"):
         load = c.name.removeprefix("clock-")
         words = "light load" if load == "light" else load.replace("-", " ")
+        # A register as narrow as the number itself holds no vector.
+        words = _SCALARS.get(load, words)
         yield words, str(c.threads), f"{c.typical / 1e9:.2f}", _share(c.spread)
 
 
