@@ -22,7 +22,7 @@ from roofline.host.machine import read_machine
 from roofline.physics import isa, tiling
 from roofline.physics.isa import Vector
 from roofline.physics.tiling import Tiling
-from roofline.physics.workload import ITEM_BYTES, check
+from roofline.physics.workload import check
 from roofline.records import CONV_CLASSES, Case, ConvShape
 
 HOST = read_machine()
@@ -125,11 +125,6 @@ def case_of(shape: ConvShape, vector: Vector, cut: Tiling | None = None, threads
         bits=vector.bits,
         threads=threads,
     )
-
-
-def lanes_of(vector: Vector, dtype: str) -> int:
-    """Return the elements of a register."""
-    return vector.bits // (8 * ITEM_BYTES[dtype])
 
 
 @dataclass

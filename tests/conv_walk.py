@@ -22,10 +22,15 @@ _LANES = (2, 4, 8)
 
 
 @st.composite
-def little(draw: st.DrawFn) -> Layout:
-    """Draw a convolution that is walked in milliseconds, cut in any way that kernels could run."""
-    lanes, groups = draw(st.sampled_from(_LANES)), draw(st.sampled_from((1, 1, 2, 3, 7)))
+def little(draw: st.DrawFn, *, narrow: bool = False) -> Layout:
+    """Draw a convolution that is walked in milliseconds, cut in any way that kernels could run.
+
+    Narrow: of several groups, of which at least two and their channels fit into a vector.
+    """
+    lanes = draw(st.sampled_from([n for n in _LANES if n >= 4] if narrow else _LANES))
+    groups = draw(st.sampled_from((2, 3, 7) if narrow else (1, 1, 2, 3, 7)))
     most = 2 * lanes + 3 if groups == 1 else lanes + 1
+    most = lanes // 2 if narrow else most
     kernel = (draw(st.integers(1, 4)), draw(st.integers(1, 5)))
     padding = (draw(st.integers(0, 3)), draw(st.integers(0, 5)))
     dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
@@ -37,7 +42,8 @@ def little(draw: st.DrawFn) -> Layout:
         in_channels=groups * (1 if single else draw(st.integers(1, most))),
         height=height,
         width=width,
-        out_channels=groups * draw(st.integers(1, most)),
+        # One channel in and one out would be depthwise.
+        out_channels=groups * draw(st.integers(1 + narrow, most)),
         kernel=kernel,
         stride=(draw(st.integers(1, 3)), draw(st.integers(1, 3))),
         padding=padding,

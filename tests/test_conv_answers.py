@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roofline.physics.isa import Vector
+from roofline.physics.tiling import lanes_of
 from tests.conv_builders import (
     CLASSES,
     VECTORS,
@@ -19,7 +20,6 @@ from tests.conv_builders import (
     case_of,
     fault,
     guard,
-    lanes_of,
     shapes,
     strays,
     tilings,

@@ -14,6 +14,7 @@ from benchmarks.conv import words
 from benchmarks.conv.operator import Operator, plan
 from roofline.physics import tiling
 from roofline.physics.isa import Vector
+from roofline.physics.tiling import lanes_of
 from roofline.records import Case, ConvShape
 from tests.conv_builders import (
     HOST,
@@ -22,7 +23,6 @@ from tests.conv_builders import (
     bench_on,
     case_of,
     fault,
-    lanes_of,
     packed,
     whole,
 )

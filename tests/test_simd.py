@@ -10,7 +10,8 @@ from numba import cfunc
 
 from benchmarks.buffers import aligned
 from benchmarks.simd import PERMUTES, Emitter, Value, kernel
-from tests.conv_builders import VECTORS, lanes_of
+from roofline.physics.tiling import lanes_of
+from tests.conv_builders import VECTORS
 
 FORMS = [(dtype, bits) for dtype in ("float32", "float64") for bits in VECTORS]
 FROM, TO, INDICES = range(3)
