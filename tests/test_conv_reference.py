@@ -142,3 +142,10 @@ def test_a_kernel_that_misses_one_small_product_is_refused() -> None:
     assert agrees(answer, expected, "float32")
     answer[0, 3, 5, 5] -= x[0, 7, 5, 5] * weights[3, 7, 1, 1]
     assert not agrees(answer, expected, "float32")
+
+
+def test_a_lone_output_near_zero_is_judged_by_what_was_added_up() -> None:
+    """A thousand products that cancel leave their rounding, not an error of the kernel."""
+    assert not agrees(np.array([0.0011]), np.array([0.001]), "float32")
+    assert agrees(np.array([0.00102]), np.array([0.001]), "float32", 1000)
+    assert not agrees(np.array([0.0011]), np.array([0.001]), "float32", 1000)
