@@ -6,7 +6,10 @@ Mapping anew every round replicates at the level that varies: within one mapping
 
 from dataclasses import dataclass
 
-from benchmarks.buffers import STAGGER, Buffer
+from benchmarks.buffers import PAGE, STAGGER, Buffer
+
+# Room for two inputs' rounding to whole pages, and for their places within one.
+MARGIN = 4 * PAGE
 
 
 @dataclass(slots=True)
@@ -29,17 +32,23 @@ class Place:
 
     def holds(self, input_bytes: int, output_bytes: int) -> bool:
         """Whether arrays of so many bytes fit."""
-        return input_bytes + 4 * STAGGER <= self.inputs.size and output_bytes <= self.output.size
+        return input_bytes + MARGIN <= self.inputs.size and output_bytes <= self.output.size
 
     def input_address(self, index: int, size: int) -> int:
-        """Return where the index-th input array of that size begins."""
-        return self.inputs.address + index * size + (index + 1) * STAGGER
+        """Return where the index-th input array of that size begins.
+
+        A load whose last 12 address bits are those of a store just before it waits for that
+        store. The output begins on a page, so each input begins a little further into one: a
+        load then shares its last bits with stores to come, or long past.
+        """
+        whole = -(-size // PAGE) * PAGE
+        return self.inputs.address + index * whole + (index + 1) * STAGGER
 
 
 def map_place(input_bytes: int, output_bytes: int, *, huge: bool | None) -> Place:
     """Map and touch one thread's memory; call it on that thread."""
     place = Place(
-        inputs=Buffer(input_bytes + 4 * STAGGER, huge=huge),
+        inputs=Buffer(input_bytes + MARGIN, huge=huge),
         output=Buffer(output_bytes, huge=huge),
     )
     place.inputs.fill("float64")

@@ -188,7 +188,7 @@ def fault(operator: Operator, trained: Trained, copy: int) -> str:
     errors = np.abs(layout.outputs.unpack(out) - expected)
     # A lone output may be near zero by chance: its standard deviation is what rounding goes by.
     terms = layout.shape.group_in * layout.taps
-    scale = max(float(np.abs(expected).max()), 0.1 * math.sqrt(terms))
+    scale = max(float(np.abs(expected).max()), math.sqrt(terms))
     if errors.max() > LARGEST_ERROR[layout.shape.dtype] * scale:
         where = np.argwhere(errors == errors.max())[0]
         return f"wrong by {errors.max():.3g} of {scale:.3g} at {where}"

@@ -96,9 +96,9 @@ def convolve(shape: ConvShape, x: Array, weights: Array, bias: Array | None) -> 
 def agrees(answer: Array, expected: Array, dtype: str, terms: int = 0) -> bool:
     """Whether the largest error is small against the largest value of the reference.
 
-    Where there are so few outputs that all may be near zero by chance, that value is at least a
-    tenth of their standard deviation, sqrt(terms) for `terms` products of normal numbers.
+    Where there are so few outputs that all may be near zero by chance, that value is at least their
+    standard deviation, sqrt(terms) for `terms` products of normal numbers.
     """
-    scale = max(float(np.abs(expected).max(initial=0.0)), 0.1 * math.sqrt(terms))
+    scale = max(float(np.abs(expected).max(initial=0.0)), math.sqrt(terms))
     error = float(np.abs(answer - expected).max(initial=0.0))
     return bool(error <= TOLERANCE[dtype] * scale) if scale else error == 0.0
