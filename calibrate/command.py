@@ -9,10 +9,11 @@ from pathlib import Path
 
 import roofline
 from calibrate import doctor, plan
-from calibrate.session import Outcome, Progress, Subject, calibrate
+from calibrate.session import Outcome, Subject, calibrate
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.host.activity import busy_cpus
 from roofline.host.checkout import checkout, revision
+from roofline.host.child import Progress
 from roofline.host.machine import memory_available, node_id, read_machine, team_cpus
 from roofline.host.nodeid import config_folder
 from roofline.host.spec import read_spec

@@ -3,15 +3,14 @@
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from benchmarks import cases
 from calibrate.fit import fit
 from calibrate.plan import Plan, Step
 from calibrate.summary import condensed
+from roofline.host.child import Child, OpenChild, Progress, described, time_now
 from roofline.records import (
     Calibration,
     Conditions,
@@ -20,17 +19,6 @@ from roofline.records import (
     Measurement,
     Software,
 )
-
-
-class Child(Protocol):
-    """What a session asks of a measuring process (`roofline.host.worker.Worker`)."""
-
-    def ask(self, verb: str, **arguments: Any) -> Any:
-        """Send a request and return its answer."""
-
-
-OpenChild = Callable[[], AbstractContextManager[Child]]
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +97,12 @@ def calibrate(
         RooflineError: a child refused or died.
 
     """
-    started, begin = _now(), clock()
+    started, begin = time_now(), clock()
     log, seen, compile_seconds = Log(plan), [], 0.0
     software = subject.software
     for index in range(len(plan.rounds)):
         with open_child() as child:
-            software = _described(software, child.ask("describe"))
+            software = described(software, child.ask("describe"))
             compile_seconds += _prepare(child, plan)
             _measure(child, plan, index, log, progress)
             seen.append(child.ask("conditions"))
@@ -150,7 +138,7 @@ def _concluded(
         ceilings=concluded.ceilings,
         measurements=condensed(measurements),
         findings=(*concluded.findings, *findings),
-        started=_now(),
+        started=time_now(),
         seconds_taken=0.0,
     )
 
@@ -172,11 +160,6 @@ def _measure(child: Child, plan: Plan, index: int, log: Log, progress: Progress)
             log.add(step, child.ask("run", case=request, samples=step.samples))
 
 
-def _described(software: Software, answer: Mapping[str, Any]) -> Software:
-    known = {name: answer[name] for name in ("python", "numpy", "numba", "llvm") if name in answer}
-    return dataclasses.replace(software, **known)
-
-
 def _merged(seen: Sequence[Mapping[str, Any]]) -> Conditions:
     """Return the children's conditions as one: counts added, shares averaged, the rest as first."""
     merged = dict(seen[0])
@@ -195,7 +178,3 @@ def _samples(measurements: Sequence[Measurement]) -> dict[str, Any]:
         one.case.key: {"seconds": one.seconds, "steps_per_second": dict(one.steps_per_second)}
         for one in measurements
     }
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,9 +11,10 @@ import roofline
 from roofline import shapes
 from roofline.comparing.calibrated import described, newest, now
 from roofline.comparing.operators import SUBJECTS, Operators, check_layer
-from roofline.comparing.session import Job, Progress, measure
+from roofline.comparing.session import Job, measure
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.host.checkout import checkout, revision
+from roofline.host.child import Progress
 from roofline.host.machine import (
     memory_available,
     node_id,

@@ -3,13 +3,12 @@
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from roofline.comparing.anchors import Probe, probes
 from roofline.comparing.operators import Operators
+from roofline.host.child import Child, OpenChild, Progress, described, time_now
 from roofline.physics.drift import moved
 from roofline.physics.robust import median
 from roofline.records import (
@@ -28,17 +27,6 @@ ROUNDS = 6
 # Anchors are visited this often in a round; samples of a layer and of an anchor.
 VISITS = 2
 SAMPLES, ANCHOR_SAMPLES = 5, 3
-
-
-class Child(Protocol):
-    """What a session asks of a measuring process (`roofline.host.worker.Worker`)."""
-
-    def ask(self, verb: str, **arguments: Any) -> Any:
-        """Send a request and return its answer."""
-
-
-OpenChild = Callable[[], AbstractContextManager[Child]]
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +102,12 @@ def measure(
         RooflineError: the child refused or died.
 
     """
-    started, begin = _now(), clock()
+    started, begin = time_now(), clock()
     dtypes = tuple(sorted({layer.shape.dtype for layer in job.layers}))
     anchors = probes(job.operators.calibration, job.operators.threads, dtypes)
     log = _Log(job.layers, anchors)
     with open_child() as child:
-        software = _described(job.software, child.ask("describe"))
+        software = described(job.software, child.ask("describe"))
         compile_seconds = _prepare(child, job, anchors)
         for number in range(rounds):
             _round(child, job, log, number, rounds, progress)
@@ -185,7 +173,7 @@ def _sweep(job: Job, log: _Log, conditions: Conditions) -> Sweep:
         cache="cold" if job.operators.cold else "warm",
         timings=tuple(log.timing(job, layer) for layer in job.layers),
         anchors=log.anchors(),
-        started=_now(),
+        started=time_now(),
         seconds_taken=0.0,
     )
 
@@ -194,12 +182,3 @@ def _details(operators: Operators, layer: Layer) -> dict[str, Scalar]:
     """Return how the kernels cut the layer: a later chooser may cut it otherwise."""
     copies: dict[str, Scalar] = {"copies": operators.copies(layer)} if operators.cold else {}
     return operators.tiling(layer).parameters | copies
-
-
-def _described(software: Software, answer: Mapping[str, Any]) -> Software:
-    known = {name: answer[name] for name in ("python", "numpy", "numba", "llvm") if name in answer}
-    return dataclasses.replace(software, **known)
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
