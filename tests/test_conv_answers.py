@@ -4,6 +4,7 @@ Each example runs twice: as it is checked before it is timed, then between guard
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,20 @@ def test_double_precision_is_right(
     bench: Bench, data: st.DataObject, lanes: int, kind: str
 ) -> None:
     examine(bench, data, kind, vector_of(lanes, "float64"), "float64")
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@often(12)
+@given(data=st.data())
+def test_a_lone_output_is_right(
+    bench: Bench, data: st.DataObject, kind: str, widest: Vector
+) -> None:
+    """Its value may be near zero by chance, so rounding is judged by what was added up."""
+    drawn = data.draw(shapes(kind, fewest=1), label="shape")
+    reach = [d * (k - 1) + 1 for d, k in zip(drawn.dilation, drawn.kernel, strict=True)]
+    shape = replace(drawn, batch=1, height=reach[0], width=reach[1], padding=(0, 0))
+    operator, trained = bench.operator(case_of(shape, widest))
+    bench.call(operator)
+    assert (shape.out_height, shape.out_width) == (1, 1)
+    assert operator.correct(trained)
+    assert strays(operator, 1) == 0
