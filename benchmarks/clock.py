@@ -121,7 +121,7 @@ class ChainTask:
     def segment(self, repeats: int) -> Segment:
         """Return `repeats` calls of CHAIN_TURNS turns."""
         block = np.array([cases.CHAIN_TURNS, self.operands.ctypes.data], np.int64)
-        return Segment(self.kernel, block, repeats)
+        return Segment(self.kernel, block, repeats, keep=self)
 
     def reset(self) -> None:
         """Spoil the result."""

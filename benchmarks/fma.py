@@ -118,7 +118,7 @@ class FmaTask:
         """Return `repeats` x FMA_TURNS turns in one call."""
         turns = repeats * cases.FMA_TURNS
         block = np.array([turns, self.operands.ctypes.data, self.results.ctypes.data], np.int64)
-        return Segment(self.kernel, block)
+        return Segment(self.kernel, block, keep=self)
 
     def reset(self) -> None:
         """Spoil the results."""

@@ -65,7 +65,7 @@ class ChaseTask:
 
     def segment(self, repeats: int) -> Segment:
         """Return that many calls of CHASE_STEPS loads."""
-        return Segment(self.kernel, self.block, repeats)
+        return Segment(self.kernel, self.block, repeats, keep=self)
 
     def reset(self) -> None:
         """Go back to the chain's beginning."""

@@ -56,7 +56,7 @@ class TouchTask:
     def segment(self, repeats: int) -> Segment:
         """Return one walk over all pages; only the first is a first touch."""
         words = [cases.pages(self.case), self.place.output.address, self.stride]
-        return Segment(self.kernel, np.array(words, np.int64), repeats)
+        return Segment(self.kernel, np.array(words, np.int64), repeats, keep=self)
 
     def reset(self) -> None:
         """Leave the pages alone: spoiling them would be the first touch."""

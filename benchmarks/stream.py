@@ -154,7 +154,7 @@ class StreamTask:
         b, c = (self.place.input_address(index, self.size) for index in (0, 1))
         a = b if self._reads_only else self.place.output.address
         words = [turns, repeats, a, b, c, self.folded.ctypes.data]
-        return Segment(self.kernel, np.array(words, np.int64))
+        return Segment(self.kernel, np.array(words, np.int64), keep=self)
 
     @property
     def _reads_only(self) -> bool:

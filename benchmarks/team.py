@@ -29,13 +29,15 @@ _libc = ctypes.CDLL(None)
 class Segment:
     """A part of a program: a kernel, its parameters, how often it is called.
 
-    `joined` when the team shares each call, which then ends when every thread has ended.
+    `joined` when the team shares each call, which then ends when every thread has ended. `keep` is
+    whatever owns the memory that the parameters name by address: it must outlive the call.
     """
 
     kernel: Kernel
     block: NDArray[np.int64]
     repeats: int = 1
     joined: bool = False
+    keep: object = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,9 @@ class Operator:
 
     def programs(self, repeats: int) -> list[list[Segment]]:
         """Return each thread's program: so many calls, each ended by the whole team."""
-        return [[Segment(self._call, block, repeats, joined=True)] for block in self._blocks]
+        return [
+            [Segment(self._call, block, repeats, joined=True, keep=self)] for block in self._blocks
+        ]
 
     def reset(self) -> None:
         """Spoil the first copy's output and turn back to it."""
