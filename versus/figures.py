@@ -125,16 +125,14 @@ def _roof(vector: Vector) -> str:
 
 
 def _arithmetic(mix: str, vector: Vector, dtype: str, threads: int = 1) -> Figure:
-    # The same parameters as a calibration's, so that it is the same kernel.
-    enough = cases.accumulators(vector.registers, fused=vector.fused)
-    stated = {"fused": True} if vector.fused and mix == "mul+add" else {}
     return Figure(
         name=f"{mix}-{_SHORT[dtype].lower()}-{vector.bits}" + "-all" * (threads > 1),
         title=f"{_TITLES.get(mix, mix)} {_SHORT[dtype]}, {vector.bits} bit{_team(threads)}",
         group="compute",
         case=Case(
             benchmark=mix,
-            parameters={"accumulators": enough, **stated},
+            # The same as a calibration's, so that it is the same kernel.
+            parameters=cases.arithmetic(mix, vector.registers, fused=vector.fused),
             dtype=dtype,
             isa=vector.isa,
             bits=vector.bits,
