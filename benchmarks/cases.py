@@ -28,6 +28,8 @@ MIXED_CHAINS, MIXED_SUMS = 14, 6
 DIVISION_TURNS, DIVISION_STEPS, DIVISION_CHAINS = 1024, 2, 12
 # What an exponential reads and writes, together half of the smallest L1 of interest.
 EXP_BYTES = 16 * 1024
+# Registers that hold an exponential's constants beside what its turn computes.
+HOLDING_REGISTERS = 32
 # Multiply-adds of an exponential: of the argument's reduction, and by degree of the polynomial.
 EXP_REDUCTION = 3
 EXP_DEGREE = {"float32": 6, "float64": 11}
@@ -167,7 +169,12 @@ def accumulators(registers: int, *, fused: bool) -> int:
 
 
 def arithmetic(name: str, registers: int, *, fused: bool) -> dict[str, Scalar]:
-    """Return the parameters of a compute case: its chains, and the fused clock beside mul+add."""
+    """Return the parameters of a compute case: its chains, and what of the host they rest on."""
+    if name == "exp":
+        return {"held": registers >= HOLDING_REGISTERS}
+    if name in ("divide", "sqrt"):
+        unfused: dict[str, Scalar] = {} if fused else {"fused": False}
+        return {"accumulators": DIVISION_CHAINS, **unfused}
     if name == "fma+add" and registers < MIXED_REGISTERS:
         return {"accumulators": MIXED_CHAINS, "sums": MIXED_SUMS}
     stated: dict[str, Scalar] = {"fused": True} if fused and name == "mul+add" else {}

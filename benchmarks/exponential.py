@@ -30,9 +30,9 @@ PASSES, INPUT, OUTPUT, COUNT, TABLE = range(5)
 # The table's first vectors, which stay in registers; the coefficients follow.
 LOG2_E, MAGIC, HIGH, LOW, ONE = range(5)
 FIXED = 5
-# Vectors in a turn where registers hold all of the table. Where they don't, each coefficient is
-# read in the instruction that needs it, and turns overlap by themselves.
-HELD_UNROLL = 4
+# Vectors in a turn. Where registers hold all of the table their polynomials run side by side; else
+# each coefficient is read by the instruction that needs it, vector by vector.
+UNROLL = 4
 # Results are normal numbers: none overflows, none is denormal.
 RANGE = {"float32": (-80.0, 80.0), "float64": (-700.0, 700.0)}
 # The relative error against NumPy in float64.
@@ -71,11 +71,6 @@ _MANTISSA = {"float32": 23, "float64": 52}
 _STAGGER = 1024
 
 
-def unroll(held: bool) -> int:
-    """Return the vectors in a turn."""
-    return HELD_UNROLL if held else 1
-
-
 def build(dtype: str, bits: int, held: bool) -> Callable[[int], int]:
     """Make the kernel: PASSES times over COUNT vectors at INPUT, results to OUTPUT.
 
@@ -89,20 +84,21 @@ def build(dtype: str, bits: int, held: bool) -> Callable[[int], int]:
         def constants(first: int, last: int) -> list[Value]:
             return [e.load(table, index * e.vector_bytes) for index in range(first, last)]
 
-        # Read again in each turn: what is stored there might have changed the table.
-        end, step = FIXED + len(COEFFICIENTS[dtype]), unroll(held) * e.vector_bytes
+        end, places = FIXED + len(COEFFICIENTS[dtype]), range(0, UNROLL * e.vector_bytes, bits // 8)
         fixed, kept = constants(0, FIXED), constants(FIXED, end) if held else []
 
         def turn(carried: list[Value]) -> list[Value]:
             source, target = carried
-            vectors = [e.load(source, index * e.vector_bytes) for index in range(unroll(held))]
-            known = [*fixed, *(kept or constants(FIXED, end))]
-            for index, result in enumerate(_exponentials(e, vectors, known)):
-                e.store(result, target, index * e.vector_bytes)
-            return [e.advance(source, step), e.advance(target, step)]
+            for together in [places] if held else [[place] for place in places]:
+                vectors = [e.load(source, place) for place in together]
+                # Read again for each vector: the store before it might have changed the table.
+                known = [*fixed, *(kept or constants(FIXED, end))]
+                for place, result in zip(together, _exponentials(e, vectors, known), strict=True):
+                    e.store(result, target, place)
+            return [e.advance(one, UNROLL * e.vector_bytes) for one in (source, target)]
 
         def one_pass(carried: list[Value]) -> list[Value]:
-            e.loop(builder.udiv(count, e.integer(unroll(held))), [start, out], turn)
+            e.loop(builder.udiv(count, e.integer(UNROLL)), [start, out], turn)
             return carried
 
         e.loop(passes, [], one_pass)
@@ -144,7 +140,7 @@ def recipe(case: Case) -> Recipe:
     wanted = Expectation(
         instruction=fused_multiply_add(case.dtype),
         register=registers(case.bits),
-        count=unroll(held) * cases.multiplications(case),
+        count=UNROLL * cases.multiplications(case),
     )
     arguments = (("dtype", case.dtype), ("bits", case.bits), ("held", held))
     return Recipe("benchmarks.exponential", "build", arguments, (wanted,))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from benchmarks import cases
 from roofline.physics.isa import Vector
 from roofline.physics.workload import ITEM_BYTES
-from roofline.records import Case, MachineSpec, Scalar
+from roofline.records import Case, MachineSpec
 
 _DTYPES = ("float32", "float64")
 # Dot products of narrow numbers, and the feature that has them in the widest registers.
@@ -15,8 +15,6 @@ _DOT_BITS = 512
 # Half precision at full width: the features that have it, by extension.
 _HALVES = {"avx512": ("avx512_fp16",), "neon": ("fphp", "asimdhp")}
 _OPERATIONS = ("divide", "sqrt", "exp")
-# The constants of an exponential beside what its turn computes.
-_HOLDING_REGISTERS = 32
 # The first beats the roof where additions have pipes of their own.
 _MIXES = ("fma+add", "fp-add", "fp-mul", "mul+add")
 
@@ -61,20 +59,7 @@ def operations(vectors: Sequence[Vector], threads: int, *, quick: bool) -> Itera
         if name == "exp" and not widest.fused:
             continue
         for dtype in _DTYPES:
-            yield Case(
-                benchmark=name,
-                parameters=_operation(name, widest),
-                dtype=dtype,
-                isa=widest.isa,
-                bits=widest.bits,
-            )
-
-
-def _operation(name: str, vector: Vector) -> dict[str, Scalar]:
-    if name == "exp":
-        return {"held": vector.registers >= _HOLDING_REGISTERS}
-    unfused: dict[str, Scalar] = {} if vector.fused else {"fused": False}
-    return {"accumulators": cases.DIVISION_CHAINS, **unfused}
+            yield _arithmetic(name, widest, dtype, threads)
 
 
 def _arithmetic(benchmark: str, vector: Vector, dtype: str, threads: int) -> Case:

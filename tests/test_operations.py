@@ -136,7 +136,7 @@ def test_the_array_lives_in_the_smallest_first_level(dtype: str, nothing: Kernel
     assert task.inputs.nbytes + task.results.nbytes + task.constants.nbytes <= 20 << 10
     assert task.results.ctypes.data - task.inputs.ctypes.data >= task.inputs.nbytes
     # Whole turns at any width.
-    assert cases.exponentials(task.case) % (exponential.HELD_UNROLL * 512 // 32) == 0
+    assert cases.exponentials(task.case) % (exponential.UNROLL * 512 // 32) == 0
     assert task.results.ctypes.data % 64 == task.inputs.ctypes.data % 64 == 0
 
 
@@ -144,7 +144,7 @@ def test_the_array_lives_in_the_smallest_first_level(dtype: str, nothing: Kernel
 def test_multiplications_are_those_that_the_kernel_holds(dtype: str) -> None:
     case = Case(benchmark="exp", parameters={"held": True}, dtype=dtype, bits=512)
     (wanted,) = exponential.recipe(case).expected
-    assert wanted.count == exponential.HELD_UNROLL * cases.multiplications(case)
+    assert wanted.count == exponential.UNROLL * cases.multiplications(case)
     # The reduction's three, one a coefficient but the first, and two that add the one.
     assert cases.multiplications(case) == 3 + len(exponential.COEFFICIENTS[dtype]) - 1 + 2
     assert cases.work(case).flops == 8192 // np.dtype(dtype).itemsize
