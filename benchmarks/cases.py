@@ -96,9 +96,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "fp-mul": Benchmark(family="fma", mix="mul", flops=1, clocked=True, check=_FMA_CHECK),
     "fma+add": Benchmark(family="fma", mix="fma+add", flops=1.5, clocked=True, check=_FMA_CHECK),
     "dot": Benchmark(family="dot", mix="dot", flops=2, clocked=True, check=_DOT_CHECK),
-    "divide": Benchmark(
-        family="division", mix="divide", flops=1, clocked=True, check=_ROOT_CHECK
-    ),
+    "divide": Benchmark(family="division", mix="divide", flops=1, clocked=True, check=_ROOT_CHECK),
     "sqrt": Benchmark(family="division", mix="sqrt", flops=1, clocked=True, check=_ROOT_CHECK),
     "exp": Benchmark(
         family="exponential",

@@ -177,9 +177,9 @@ def reference(
     x, starts = rows[1], rows[2:]
     a = x if sums else rows[0]
     if mix == "mul+add":
-        products, sums = np.split(starts, 2)
+        products, totals = np.split(starts, 2)
         power = x**turns
-        return np.vstack([products * power, sums + products * (1 - power) / (1 - x)])
+        return np.vstack([products * power, totals + products * (1 - power) / (1 - x)])
     after = {
         "fma": lambda start, steps: start + steps * a * x,
         "add": lambda start, steps: start + steps * x,

@@ -1,6 +1,8 @@
 """Divides, square roots and exponentials turned into ceilings: results a second, cycles of each."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from operator import truediv
 
 from benchmarks import cases
 from calibrate.clocks import Chains, upper, window_hertz
@@ -13,13 +15,13 @@ _FAMILIES = ("division", "exponential")
 def ceilings(chains: Chains, measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
     """Yield the rate of every operation that was measured."""
     for one in measurements:
-        case, results = one.case, one.work.flops
+        case = one.case
         if cases.benchmark(case).family in _FAMILIES:
             yield ceiling(
                 "operation",
                 f"{case.benchmark}-{case.dtype}-{case.bits}",
                 "1/s",
-                summarise(one.seconds, lambda seconds, done=results: done / seconds),
+                summarise(one.seconds, partial(truediv, one.work.flops)),
                 mix=cases.benchmark(case).mix,
                 threads=case.threads,
                 dtype=case.dtype,

@@ -1,4 +1,4 @@
-"""Divides, square roots and exponentials: right to the last lane, and every wrong answer noticed."""
+"""Divides, square roots and exponentials: each lane is right, and a wrong answer is noticed."""
 
 from pathlib import Path
 from typing import Any

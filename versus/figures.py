@@ -20,7 +20,13 @@ _DTYPES = ("float32", "float64")
 _SHORT = {"float32": "FP32", "float64": "FP64", "bfloat16": "BF16", "int8": "INT8"}
 # A divide's and a square root's rates are results a second.
 _MIXES = ("mul+add", "fma+add", "fp-add", "fp-mul", "divide", "sqrt")
-_TITLES = {"fma": "FMA", "fma+add": "FMA+ADD", "fp-add": "add", "fp-mul": "mul", "sqrt": "square root"}
+_TITLES = {
+    "fma": "FMA",
+    "fma+add": "FMA+ADD",
+    "fp-add": "add",
+    "fp-mul": "mul",
+    "sqrt": "square root",
+}
 # Dot products of narrow numbers, and the feature that has them in the widest registers.
 _DOTS = {"bfloat16": "avx512_bf16", "int8": "avx512_vnni"}
 

@@ -146,9 +146,7 @@ def _single_core(
     }
 
 
-def _precisions_agree(
-    machine: MachineSpec, ceilings: Sequence[Ceiling]
-) -> Iterator[Finding]:
+def _precisions_agree(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
     """Object to unlike numbers of pipes at equal width: both precisions share them."""
     pipes = _single_core(machine, ceilings)
     for (mix, bits, dtype), single in pipes.items():

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from roofline.records import Calibration
 from roofline.units import significant
 
-COLUMNS = ("operation", ">bits", ">cores", ">G/s", ">high", ">spread", ">cycles a vector", "verdict")
+COLUMNS = (
+    "operation",
+    ">bits",
+    ">cores",
+    ">G/s",
+    ">high",
+    ">spread",
+    ">cycles a vector",
+    "verdict",
+)
 
 
 def operations(calibration: Calibration) -> Iterator[tuple[str, ...]]:
