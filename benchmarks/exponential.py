@@ -1,4 +1,4 @@
-"""The exponential of an array that lives in L1, by explicit vector code: what a softmax is fed with.
+"""The exponential of an array that lives in L1, by explicit vector code: what feeds a softmax.
 
 exp(x) = 2^n exp(r) with n = round(x / ln 2) and r = x - n ln 2 in two pieces, so that no digit of r
 is lost; exp(r) = 1 + r + r^2 q(r) with q interpolated at Chebyshev's points of |r| <= ln 2 / 2

@@ -38,4 +38,4 @@ def crowded(machine: MachineSpec, ceiling: Ceiling) -> bool:
     if pipes is None or mix not in _PAIRED or machine.hypervisor is None:
         return False
     started = pipes / _STEPS[mix]
-    return _SHARED * (1 + ABOVE) < started < _NEEDED * (1 - BELOW)
+    return _SHARED * (1 - BELOW) <= started < _NEEDED * (1 - BELOW)
