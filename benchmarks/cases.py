@@ -3,19 +3,36 @@
 It imports no kernel, so that plans and conclusions can read it where Numba isn't.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from roofline.errors import RooflineError
 from roofline.physics import theory
 from roofline.physics.workload import ITEM_BYTES, conv_shape, conv_work
-from roofline.records import Case, Traffic, Work
+from roofline.records import Case, Scalar, Traffic, Work
 
 # Every array of a stream kernel is a multiple of this: eight of the widest vectors.
 ARRAY_QUANTUM = 512
 # Turns of the multiply-add kernel in one repetition: a call's cost is below 0.1 % of it.
 FMA_TURNS = 4096
 FMA_UNROLL = 2
+# Float16 holds whole numbers up to 2048: so many turns from about -1900 to 1900 stay exact.
+HALF_TURNS = 1920
+# 12 chains of multiply-adds and as many of additions hide both latencies; where registers are
+# fewer, 8 (a latency of 4 on two pipes) and 6 (of 3) just do, with one operand for all.
+MIXED_REGISTERS = 26
+MIXED_CHAINS, MIXED_SUMS = 14, 6
+# Turns, steps in a turn and chains of a divide or square root: their latency is at most twelve
+# times the cycles between two of them.
+DIVISION_TURNS, DIVISION_STEPS, DIVISION_CHAINS = 1024, 2, 12
+# What an exponential reads and writes, together half of the smallest L1 of interest.
+EXP_BYTES = 16 * 1024
+# Registers that hold an exponential's constants beside what its turn computes.
+HOLDING_REGISTERS = 32
+# Multiply-adds of an exponential: of the argument's reduction, and by degree of the polynomial.
+EXP_REDUCTION = 3
+EXP_DEGREE = {"float32": 6, "float64": 11}
 CHAIN_TURNS = 1400
 # Dependent loads in one repetition of a latency case: a prime number of turns, so that a walk over
 # a power of two of lines doesn't end where it began, where no walk at all would be, too.
@@ -39,7 +56,7 @@ class Benchmark:
         mix: instructions or traffic, in words.
         reads, writes: arrays read and written, for stream kernels.
         flops: operations an element (stream), or a lane and step of one accumulator (fma), the
-            mean where accumulators differ.
+            mean where accumulators differ; a result of a divide, square root or exp counts as one.
         clocked: dependent chains read the core clock inside its windows.
         check: how its answer is verified.
 
@@ -68,6 +85,7 @@ _READ = Benchmark(
 _CHAIN_CHECK = "value after a few steps equals Python's or the float64 reference"
 _FMA_CHECK = "accumulators equal the float64 reference after two different numbers of turns"
 _DOT_CHECK = "accumulators equal exact integers, or the float64 reference"
+_ROOT_CHECK = "chains equal their closed form in float64 after two different numbers of turns"
 _TOUCH_CHECK = "every page holds the mark"
 _TRIAD = _stream("2 reads, 1 write", 2, 1, 2)
 
@@ -78,6 +96,15 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "fp-mul": Benchmark(family="fma", mix="mul", flops=1, clocked=True, check=_FMA_CHECK),
     "fma+add": Benchmark(family="fma", mix="fma+add", flops=1.5, clocked=True, check=_FMA_CHECK),
     "dot": Benchmark(family="dot", mix="dot", flops=2, clocked=True, check=_DOT_CHECK),
+    "divide": Benchmark(family="division", mix="divide", flops=1, clocked=True, check=_ROOT_CHECK),
+    "sqrt": Benchmark(family="division", mix="sqrt", flops=1, clocked=True, check=_ROOT_CHECK),
+    "exp": Benchmark(
+        family="exponential",
+        mix="exp",
+        flops=1,
+        clocked=True,
+        check="every result is within a stated relative error of NumPy's in float64",
+    ),
     "chain": Benchmark(family="clock", mix="dependent chain", check=_CHAIN_CHECK),
     "read": _READ,
     "write": _stream("1 write", 0, 1),
@@ -139,6 +166,45 @@ def accumulators(registers: int, *, fused: bool) -> int:
     return 24 if fused and registers > 16 else 12
 
 
+def arithmetic(name: str, registers: int, *, fused: bool) -> dict[str, Scalar]:
+    """Return the parameters of a compute case: its chains, and what of the host they rest on."""
+    if name == "exp":
+        return {"held": registers >= HOLDING_REGISTERS}
+    if name in ("divide", "sqrt"):
+        unfused: dict[str, Scalar] = {} if fused else {"fused": False}
+        return {"accumulators": DIVISION_CHAINS, **unfused}
+    if name == "fma+add" and registers < MIXED_REGISTERS:
+        return {"accumulators": MIXED_CHAINS, "sums": MIXED_SUMS}
+    stated: dict[str, Scalar] = {"fused": True} if fused and name == "mul+add" else {}
+    return {"accumulators": accumulators(registers, fused=fused), **stated}
+
+
+def instructions(case: Case) -> int:
+    """Return the vector instructions in one repetition of an arithmetic case, on one thread."""
+    count, sums = (int(case.parameters.get(name) or 0) for name in ("accumulators", "sums"))
+    if benchmark(case).family == "division":
+        return DIVISION_TURNS * DIVISION_STEPS * count
+    each = 2 * math.lcm(count - sums, sums) if sums else count
+    return turns(case) * FMA_UNROLL * each
+
+
+def turns(case: Case) -> int:
+    """Return the turns of the hot loop in one repetition of a multiply-add kernel."""
+    return HALF_TURNS if case.dtype == "float16" else FMA_TURNS
+
+
+def multiplications(case: Case) -> int:
+    """Return the multiplications, or what takes no less, in a vector of an operation's results."""
+    if benchmark(case).family != "exponential":
+        return 1
+    return EXP_REDUCTION + EXP_DEGREE[case.dtype]
+
+
+def exponentials(case: Case) -> int:
+    """Return the results of one repetition of an exp case, on one thread."""
+    return EXP_BYTES // 2 // ITEM_BYTES[case.dtype]
+
+
 def chain_steps(case: Case) -> int:
     """Return the steps in one repetition of a chain."""
     return CHAIN_TURNS * CHAIN_STEPS_PER_TURN[str(case.parameters["chain"])]
@@ -178,9 +244,10 @@ def pages(case: Case) -> int:
 def work(case: Case) -> Work:
     """Return what one repetition of a case does, over all threads, by the table's counts."""
     row = benchmark(case)
-    if row.family in ("fma", "dot"):
-        steps = FMA_TURNS * FMA_UNROLL * int(case.parameters["accumulators"] or 0)
-        return Work(flops=round(row.flops * lanes(case) * steps * case.threads))
+    if row.family in ("fma", "dot", "division"):
+        return Work(flops=round(row.flops * lanes(case) * instructions(case) * case.threads))
+    if row.family == "exponential":
+        return Work(flops=exponentials(case) * case.threads)
     if row.family == "stream":
         return _stream_work(case, row)
     if row.family == "conv":

@@ -2,7 +2,7 @@
 
 from benchmarks.assembly import HOST_IS_X86, registers
 
-_SUFFIX = {"float32": "ps", "float64": "pd"}
+_SUFFIX = {"float16": "ph", "float32": "ps", "float64": "pd"}
 _SCALAR_SUFFIX = {"float32": "ss", "float64": "sd"}
 
 
@@ -23,6 +23,16 @@ def multiply(dtype: str, *, scalar: bool = False, x86: bool = HOST_IS_X86) -> st
 def add(dtype: str, *, scalar: bool = False, x86: bool = HOST_IS_X86) -> str:
     """Return the pattern of a vector addition."""
     return f"v?add{_suffix(dtype, scalar)}" if x86 else "fadd"
+
+
+def divide(dtype: str, *, x86: bool = HOST_IS_X86) -> str:
+    """Return the pattern of a vector divide."""
+    return f"v?div{_suffix(dtype, scalar=False)}" if x86 else "fdiv"
+
+
+def square_root(dtype: str, *, x86: bool = HOST_IS_X86) -> str:
+    """Return the pattern of a vector square root."""
+    return f"v?sqrt{_suffix(dtype, scalar=False)}" if x86 else "fsqrt"
 
 
 def exclusive_or(*, x86: bool = HOST_IS_X86) -> str:

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks import cases, clock, dot, fma, latency, pagefault, stream
+from benchmarks import (
+    cases,
+    clock,
+    division,
+    dot,
+    exponential,
+    fma,
+    latency,
+    pagefault,
+    stream,
+)
 from benchmarks.arena import Place, map_place
 from benchmarks.buffers import HUGE_PAGE, Buffer, huge_page_fraction
 from benchmarks.family import Family, Task
@@ -22,6 +32,8 @@ FAMILIES: dict[str, Family] = {
     "fma": fma.FAMILY,
     "latency": latency.FAMILY,
     "dot": dot.FAMILY,
+    "division": division.FAMILY,
+    "exponential": exponential.FAMILY,
     "stream": stream.FAMILY,
     "clock": clock.FAMILY,
     "pagefault": pagefault.FAMILY,

@@ -17,15 +17,20 @@ I8 = ir.IntType(8)
 I32 = ir.IntType(32)
 I64 = ir.IntType(64)
 VOID = ir.VoidType()
-ELEMENTS = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int64": I64}
-ITEM_BYTES = {"float32": 4, "float64": 8, "int64": 8}
+ELEMENTS = {
+    "float16": ir.HalfType(),
+    "float32": ir.FloatType(),
+    "float64": ir.DoubleType(),
+    "int64": I64,
+}
+ITEM_BYTES = {"float16": 2, "float32": 4, "float64": 8, "int64": 8}
 # One instruction that picks lanes by a vector of indices, by dtype and register width.
 PERMUTES = {
     ("float32", 512): "llvm.x86.avx512.permvar.sf.512",
     ("float32", 256): "llvm.x86.avx2.permps",
     ("float64", 512): "llvm.x86.avx512.permvar.df.512",
 }
-_SUFFIX = {"float32": "f32", "float64": "f64"}
+_SUFFIX = {"float16": "f16", "float32": "f32", "float64": "f64"}
 
 Value = Any
 Emit = Callable[[Any, Value], Value | None]
@@ -55,7 +60,7 @@ class Emitter:
 
     Args:
         builder: llvmlite's IRBuilder.
-        dtype: "float32", "float64" or "int64".
+        dtype: "float16", "float32", "float64" or "int64".
         bits: width of a vector register, a multiple of the element's; of one element: a scalar.
 
     """
@@ -143,10 +148,11 @@ class Emitter:
 
     def fma(self, a: Value, x: Value, c: Value) -> Value:
         """Return a * x + c, rounded once."""
-        lanes = "" if self.lanes == 1 else f"v{self.lanes}"
-        name = f"llvm.fma.{lanes}{_SUFFIX[self.dtype]}"
-        function = declare(self.builder, name, self.vector, [self.vector] * 3)
-        return self.builder.call(function, [a, x, c])
+        return self._call("fma", a, x, c)
+
+    def square_root(self, value: Value) -> Value:
+        """Return the square root, rounded once."""
+        return self._call("sqrt", value)
 
     def multiply_add(self, a: Value, x: Value, c: Value) -> Value:
         """Return a * x + c as two instructions, rounded twice."""
@@ -182,6 +188,12 @@ class Emitter:
             self.builder.call(declare(self.builder, "llvm.x86.sse.sfence", VOID, []), [])
         else:
             self.builder.fence("seq_cst")
+
+    def _call(self, name: str, *arguments: Value) -> Value:
+        lanes = "" if self.lanes == 1 else f"v{self.lanes}"
+        full = f"llvm.{name}.{lanes}{_SUFFIX[self.dtype]}"
+        function = declare(self.builder, full, self.vector, [self.vector] * len(arguments))
+        return self.builder.call(function, arguments)
 
     def _pointer(self, address: Value, offset: Value, kind: Any) -> Value:
         base = self.builder.inttoptr(address, I8.as_pointer())

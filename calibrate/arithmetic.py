@@ -12,8 +12,11 @@ _DTYPES = ("float32", "float64")
 # Dot products of narrow numbers, and the feature that has them in the widest registers.
 _DOTS = {"bfloat16": "avx512_bf16", "int8": "avx512_vnni"}
 _DOT_BITS = 512
-# Multiply-adds and additions side by side need 12 chains of each: fewer don't hide the latency.
-_MIXED_REGISTERS = 26
+# Half precision at full width: the features that have it, by extension.
+_HALVES = {"avx512": ("avx512_fp16",), "neon": ("fphp", "asimdhp")}
+_OPERATIONS = ("divide", "sqrt", "exp")
+# The first beats the roof where additions have pipes of their own.
+_MIXES = ("fma+add", "fp-add", "fp-mul", "mul+add")
 
 
 def roofs(vectors: Sequence[Vector], threads: int, *, quick: bool) -> Iterator[Case]:
@@ -33,26 +36,36 @@ def mixes(
 ) -> Iterator[Case]:
     """Yield the other instructions at full width, and scalar ones; quick: what beats the roof."""
     widest = vectors[0]
-    beside = ("fma+add",) if widest.registers >= _MIXED_REGISTERS else ()
     if widest.fused:
-        for mix in beside if quick else (*beside, "fp-add", "fp-mul", "mul+add"):
+        for mix in _MIXES[:1] if quick else _MIXES:
             for dtype in _DTYPES[:1] if quick else _DTYPES:
                 yield _arithmetic(mix, widest, dtype, threads)
     for dtype, flag in _DOTS.items():
         if widest.bits == _DOT_BITS and flag in machine.features:
             yield _arithmetic("dot", widest, dtype, threads)
     if not quick:
+        if all(flag in machine.features for flag in _HALVES.get(widest.isa, ("none",))):
+            yield _arithmetic("fma", widest, "float16", threads)
         for dtype in _DTYPES:
             scalar = replace(widest, bits=8 * ITEM_BYTES[dtype])
             yield _arithmetic("fma" if widest.fused else "mul+add", scalar, dtype, threads)
 
 
+def operations(vectors: Sequence[Vector], threads: int, *, quick: bool) -> Iterator[Case]:
+    """Yield divides, roots and exponentials at full width: one thread's, in full plans."""
+    widest = vectors[0]
+    for name in _OPERATIONS if threads == 1 and not quick else ():
+        # The reduction of an exponential's argument rests on a product that isn't rounded.
+        if name == "exp" and not widest.fused:
+            continue
+        for dtype in _DTYPES:
+            yield _arithmetic(name, widest, dtype, threads)
+
+
 def _arithmetic(benchmark: str, vector: Vector, dtype: str, threads: int) -> Case:
-    enough = cases.accumulators(vector.registers, fused=vector.fused)
-    stated = {"fused": True} if vector.fused and benchmark == "mul+add" else {}
     return Case(
         benchmark=benchmark,
-        parameters={"accumulators": enough, **stated},
+        parameters=cases.arithmetic(benchmark, vector.registers, fused=vector.fused),
         dtype=dtype,
         isa=vector.isa,
         bits=vector.bits,

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks import cases
-from calibrate import clocks, curves, effects, latencies
+from calibrate import clocks, curves, effects, latencies, operations
 from calibrate.clocks import Chains, upper, window_hertz
 from calibrate.summary import ceiling, flat, summarise
 from roofline.physics import gate, theory
+from roofline.physics.pipes import whole_pipes
 from roofline.records import Ceiling, Finding, MachineSpec, Measurement, Scalar, Theoretical
 
 
@@ -32,6 +33,7 @@ def fit(machine: MachineSpec, measurements: Sequence[Measurement]) -> Fit:
     found = curves.levels_of(machine, measurements)
     ceilings = (
         *(_compute(machine, one, chains, clocks.highest(compute, chains)) for one in compute),
+        *operations.ceilings(chains, measurements),
         *clocks.ceilings(chains, compute),
         *curves.ceilings(found, measurements),
         *_dram(machine, measurements),
@@ -69,7 +71,7 @@ def _compute(
         seen_hertz=seen_hertz,
         load_hertz=float(hertz) if isinstance(hertz, float) else None,
         mix=mix,
-        measured_pipes=gate.whole_pipes(pipes, mix) if isinstance(pipes, float) else None,
+        measured_pipes=whole_pipes(pipes, mix) if isinstance(pipes, float) else None,
     )
     return ceiling(
         "compute",

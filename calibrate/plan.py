@@ -102,6 +102,8 @@ def _team_cases(
     chains = arithmetic.chains(resources.vectors, threads, quick=quick)
     for case in (*arithmetic.roofs(resources.vectors, threads, quick=quick), *mixes, *chains):
         yield case, 7
+    for case in arithmetic.operations(resources.vectors, threads, quick=quick):
+        yield case, 5
     sizes = _curve_sizes(resources, threads, array, quick=quick)
     for case in _curves(widest, threads, sizes, quick=quick):
         yield case, 5

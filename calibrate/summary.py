@@ -10,6 +10,7 @@ from roofline.records import Ceiling, Kind, Measurement, Rounds, Scalar, Unit
 # Rounds that differ more than this (1.4826 x MAD / median) make a figure noisy.
 NOISY: Mapping[Kind, float] = {
     "compute": 0.03,
+    "operation": 0.05,
     "bandwidth": 0.08,
     "latency": 0.1,
     "clock": 0.02,

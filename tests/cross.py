@@ -9,12 +9,19 @@ from llvmlite import ir
 from benchmarks.simd import I64
 
 TRIPLE = "aarch64-unknown-linux-gnu"
+X86 = "x86_64-unknown-linux-gnu"
 
 
-def listing(factory: Callable[[int], int], cpu: str = "neoverse-n1") -> str:
-    """Return what the compiler makes of a kernel for an AArch64 processor, as Numba optimises."""
-    machine = _machine(cpu)
-    module = llvm.parse_assembly(str(_module(factory)))
+def listing(
+    factory: Callable[[int], int],
+    cpu: str = "neoverse-n1",
+    *,
+    features: str = "",
+    triple: str = TRIPLE,
+) -> str:
+    """Return what the compiler makes of a kernel for a processor, as Numba optimises."""
+    machine = _machine(triple, cpu, features)
+    module = llvm.parse_assembly(str(_module(factory, triple)))
     module.verify()
     tuning = llvm.create_pipeline_tuning_options(speed_level=3)
     tuning.loop_vectorization = True
@@ -23,16 +30,17 @@ def listing(factory: Callable[[int], int], cpu: str = "neoverse-n1") -> str:
     return str(machine.emit_assembly(module))
 
 
-def _machine(cpu: str) -> Any:
+def _machine(triple: str, cpu: str, features: str) -> Any:
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
-    return llvm.Target.from_triple(TRIPLE).create_target_machine(cpu=cpu, opt=3)
+    target = llvm.Target.from_triple(triple)
+    return target.create_target_machine(cpu=cpu, features=features, opt=3)
 
 
-def _module(factory: Callable[[int], int]) -> Any:
+def _module(factory: Callable[[int], int], triple: str) -> Any:
     """Return a module with the kernel alone, by the same generator that Numba calls."""
     module = ir.Module("kernel")
-    module.triple = TRIPLE
+    module.triple = triple
     kind = ir.FunctionType(I64, [I64])
     function = ir.Function(module, kind, "kernel")
     builder = ir.IRBuilder(function.append_basic_block("entry"))

@@ -12,6 +12,11 @@ from benchmarks import cases
 from roofline.records import Case, Conditions, Measurement
 
 KIB, MIB = 1 << 10, 1 << 20
+SLOW = {
+    **{("divide", "float32"): 5.0, ("divide", "float64"): 8.0},
+    **{("sqrt", "float32"): 6.5, ("sqrt", "float64"): 9.0},
+    **{("exp", "float32"): 5.5, ("exp", "float64"): 8.0},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Planted:
         pipes: FMA instructions a cycle by register width; scalar ones go as the narrowest.
         adders: pipes that only add; without any, additions take those of multiply-adds.
         latency: cycles of a step of each dependent chain.
+        slow: cycles from one vector of results to the next, by operation and dtype.
         share: of a core's FLOP/cycle that is left when all cores compute.
         memory: B/s that one core gets, and all cores together.
         memory_wait: seconds of a dependent load; on 4-KiB pages a third more.
@@ -50,6 +56,7 @@ class Planted:
         default_factory=lambda: {"add": 2, "imul": 4, "fma": 4, "mul+add": 8}
     )
     share: float = 1.0
+    slow: Mapping[tuple[str, str], float] = field(default_factory=lambda: dict(SLOW))
     caches: tuple[Level, ...] = (
         Level(32 * KIB, 300e9, wait=1.5e-9),
         Level(1 * MIB, 120e9),
@@ -94,6 +101,9 @@ class Planted:
                 per_cycle = self.operations(case) * cases.lanes(case) * case.threads
                 share = self.share if case.threads > 1 else 1.0
                 return loss * cases.work(case).flops / (per_cycle * share * self.hertz)
+            case "division" | "exponential":
+                vectors = cases.work(case).flops / (cases.lanes(case) * case.threads)
+                return vectors * self.slow[case.benchmark, case.dtype] / self.hertz
             case "latency":
                 return cases.CHASE_STEPS * self.wait(case)
             case "stream":

@@ -39,6 +39,24 @@ def enough(vector: Vector) -> dict[str, Scalar]:
     return {"accumulators": count, **fused}
 
 
+def paced_cases(vector: Vector) -> Iterator[Case]:
+    """Yield multiply-adds beside additions as 16 registers hold them: each kind at its pace."""
+    for dtype in DTYPES if vector.fused else ():
+        yield at(vector, "fma+add", cases.arithmetic("fma+add", 16, fused=True), dtype=dtype)
+
+
+def slow_cases(vector: Vector) -> Iterator[Case]:
+    """Yield the divides and square roots of a width, and both forms of its exponential."""
+    fused = {"fused": False} if not vector.fused else {}
+    for dtype in DTYPES:
+        for name in ("divide", "sqrt"):
+            yield at(vector, name, {"accumulators": cases.DIVISION_CHAINS, **fused}, dtype=dtype)
+        if vector.fused:
+            yield at(vector, "exp", {"held": False}, dtype=dtype)
+        if vector.registers == 32:
+            yield at(vector, "exp", {"held": True}, dtype=dtype)
+
+
 def chain_cases(vector: Vector) -> Iterator[Case]:
     """Yield the vector chains of a width."""
     for dtype in DTYPES:
@@ -90,6 +108,8 @@ def every_case() -> Iterator[Case]:
         yield from compute_cases(vector)
         if vector == WIDEST:
             yield from scalar_cases(vector)
+        yield from paced_cases(vector)
+        yield from slow_cases(vector)
         yield from chain_cases(vector)
         yield from stream_cases(vector)
     yield from other_cases()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from benchmarks import cases, fma, latency, stream
+from benchmarks import cases, division, exponential, fma, latency, stream
 from benchmarks.assembly import (
     Expectation,
     Verdict,
@@ -21,16 +21,19 @@ from benchmarks.clock import build_scalar, build_vector
 from benchmarks.conv import micro
 from benchmarks.mnemonics import (
     add,
+    divide,
     exclusive_or,
     fused_multiply_add,
     multiply,
     pointer_load,
     scalar_multiply,
     scalar_xor,
+    square_root,
     stored,
     stores,
     vector_store,
 )
+from roofline.records import Case
 from tests.cross import listing
 
 BITS = 128
@@ -87,6 +90,42 @@ def test_scalar_kernels_stay_scalar(mix: str, dtype: str) -> None:
     verdict = sound(text, *arithmetic(mix, dtype, bits))
     assert verdict.hot_instructions <= CHAINS * cases.FMA_UNROLL + 3
     assert check(text, tuple(arithmetic(mix, dtype, BITS))).problem
+
+
+@pytest.mark.parametrize("cpu", ["generic", "neoverse-n1"])
+def test_half_precision_is_eight_lanes_where_the_processor_has_it(cpu: str) -> None:
+    """Without the feature each is a call or a detour by single precision, which is refused."""
+    factory = fma.build("fma", "float16", BITS, CHAINS, cases.FMA_UNROLL)
+    text = listing(factory, cpu, features="+fullfp16")
+    verdict = sound(text, *arithmetic("fma", "float16", BITS))
+    assert verdict.hot_instructions <= CHAINS * cases.FMA_UNROLL + 3
+    lines = [line for line in hottest(text, "fmla") if line.startswith("fmla")]
+    assert all(".8h" in line for line in lines)
+    without = listing(factory, "cortex-a72")
+    assert ".8h" not in " ".join(x for x in instructions(without) if x.startswith("fmla"))
+
+
+@CPUS
+@DTYPES
+@pytest.mark.parametrize("name", ["divide", "sqrt"])
+def test_divides_and_roots_are_vector_instructions(name: str, dtype: str, cpu: str) -> None:
+    chains, steps = cases.DIVISION_CHAINS, cases.DIVISION_STEPS
+    text = listing(division.build(name, dtype, BITS, True, chains, steps), cpu)
+    word = {"divide": divide, "sqrt": square_root}[name](dtype, x86=False)
+    verdict = sound(text, Expectation(instruction=word, register=VECTOR, count=chains * steps))
+    # Each root needs a multiply-add and, as that overwrites its addend, a copy.
+    assert verdict.hot_instructions <= (1 if name == "divide" else 3) * chains * steps + 3
+
+
+@CPUS
+@DTYPES
+def test_an_exponential_keeps_its_constants_in_registers(dtype: str, cpu: str) -> None:
+    text = listing(exponential.build(dtype, BITS, True), cpu)
+    case = Case(benchmark="exp", parameters={"held": True}, dtype=dtype, bits=BITS)
+    count = exponential.UNROLL * cases.multiplications(case)
+    sound(text, Expectation(instruction="fml[as]", register=VECTOR, count=count))
+    paired = [2 if line.startswith("ldp") else 1 for line in loads(hottest(text, "fmla"))]
+    assert sum(paired) == exponential.UNROLL
 
 
 @CPUS

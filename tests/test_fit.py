@@ -105,7 +105,8 @@ def test_what_is_reached_does_not_exceed_the_pipes_at_the_clock_of_its_window(
     fitted: Fit,
 ) -> None:
     for one in fitted.ceilings:
-        if one.kind == "compute":
+        # What other mixes reach on paper is stated nowhere.
+        if one.kind == "compute" and one.mix == "fma":
             assert one.theoretical is not None
             assert one.theoretical.at_clock is not None
             assert one.typical <= 1.03 * one.theoretical.at_clock

@@ -7,11 +7,11 @@ import pytest
 from benchmarks import cases
 from calibrate import clocks, latencies, plan
 from calibrate.fit import Fit, fit
-from roofline.physics import isa
+from roofline.physics import isa, theory
 from roofline.physics.roof import compute_ceiling
 from roofline.records import Case, Ceiling, Finding, Measurement
 from tests.builders import make_calibration, make_machine
-from tests.fake_child import Level, Planted, measured
+from tests.fake_child import SLOW, Level, Planted, measured
 
 FEATURES = (
     *("avx", "avx2", "avx512_bf16", "avx512_vnni", "avx512bw", "avx512dq", "avx512f", "avx512vl"),
@@ -134,6 +134,35 @@ def test_a_mix_at_five_sixths_of_its_limit_is_refused(
     found = fit(MACHINE, [slower(one) for one in measurements])
     words = [f.what for f in found.findings if f.severity == "invalid"]
     assert any("fma+add-float32-512" in what and "2.50 pipes" in what for what in words)
+
+
+def test_operations_are_results_a_second_with_their_cycles(fitted: Fit) -> None:
+    found = [c for c in fitted.ceilings if c.kind == "operation"]
+    assert {c.name for c in found} == {f"{name}-{dtype}-512" for name, dtype in SLOW}
+    for one in found:
+        cycles = SLOW[str(one.mix), str(one.dtype)]
+        assert (one.unit, one.threads, one.theoretical) == ("1/s", 1, None)
+        assert one.evidence["cycles"] == pytest.approx(cycles, rel=0.01)
+        lanes = theory.lanes(str(one.dtype), 512)
+        assert one.typical == pytest.approx(3e9 / cycles * lanes, rel=0.01)
+        assert one.evidence["verdict"] == "steady"
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "cycles", "word"),
+    [
+        ("divide", "float32", 0.4, "the multiplications in it alone 0.50"),
+        ("sqrt", "float64", 3.0, "3.00 cycles a vector and 6.50 in float32"),
+        ("exp", "float32", 4.0, "the multiplications in it alone 4.50"),
+    ],
+)
+def test_an_operation_that_is_quicker_than_its_parts_is_refused(
+    name: str, dtype: str, cycles: float, word: str
+) -> None:
+    found = fit(MACHINE, everything(Planted(slow={**SLOW, (name, dtype): cycles})))
+    (finding,) = objections(found)
+    assert finding.severity == "invalid"
+    assert word in finding.what
 
 
 def test_latencies_are_told_by_level_and_by_page(fitted: Fit) -> None:

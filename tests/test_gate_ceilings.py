@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from roofline.physics import gate
+from roofline.physics.pipes import whole_pipes
 from roofline.records import Ceiling
 from tests.test_gate import (
     ICE_LAKE,
@@ -16,6 +16,7 @@ from tests.test_gate import (
     good,
     judged,
     refused,
+    warned,
 )
 
 SOUND = {"L1": 1.1e-9, "L2": 4.2e-9, "L3": 14e-9, "DRAM": 110e-9}
@@ -151,21 +152,54 @@ def test_a_slope_of_small_steps_does_not_hide_a_level_that_is_too_near() -> None
     ("pipes", "mix", "whole"),
     [
         (1.98, "fma", 2.0),
+        (2.07, "fma", 3.0),
+        (1.4, "fma", 2.0),
         (0.2, "fma", 1.0),
         (1.52, "mul+add", 1.5),
         (0.1, "add", 0.5),
         (2.95, "fma+add", 3.0),
         (1.25, "fma+add", 1.5),
+        (2.55, "fma+add", 3.0),
         (1.6, "dot", 2.0),
     ],
 )
 def test_pipes_come_in_steps_of_what_a_cycle_can_start(
     pipes: float, mix: str, whole: float
 ) -> None:
-    assert gate.whole_pipes(pipes, mix) == whole
+    assert whole_pipes(pipes, mix) == whole
 
 
 def test_mixes_of_all_cores_are_compared_with_one_alone() -> None:
     both = [*beside("fma+add", 3.0), compute(512, "float32", 1.5, mix="fma+add", threads=2)]
     (finding,) = judged(UNKNOWN, both)
     assert finding.what.startswith("fma+add-float32-512 (2 threads): each core does 0.50 x")
+
+
+GUEST = replace(UNKNOWN, hypervisor="KVM")
+BARE = replace(UNKNOWN, hypervisor=None)
+
+
+@pytest.mark.parametrize(("mix", "most"), [("fma+add", 3.0), ("mul+add", 2.0)])
+def test_a_neighbour_on_the_other_thread_of_a_core_casts_doubt_on_four_starts_a_cycle(
+    mix: str, most: float
+) -> None:
+    """Two starts a cycle it leaves to each: multiply-adds alone read their limit all the same."""
+    shared = beside(mix, most * 0.86)
+    finding = warned(GUEST, shared)
+    assert "3.4 of four instructions a cycle" in finding.what
+    assert "not a whole number" in refused(BARE, shared)
+    assert judged(GUEST, beside(mix, most)) == judged(GUEST, beside(mix, most * 0.75)) == ()
+    # Less than three, and more than four, no neighbour explains.
+    assert "not a whole number" in refused(GUEST, beside(mix, most * 0.66))
+    assert refused(GUEST, beside(mix, most * 1.1))
+
+
+def test_no_neighbour_explains_a_multiply_add_alone_that_is_slow() -> None:
+    assert "1.72 pipes" in refused(GUEST, beside("fma", 1.72))
+
+
+def test_what_a_neighbour_disturbed_is_compared_with_nothing() -> None:
+    double = compute(512, "float64", 3.0, mix="fma+add")
+    team = compute(512, "float32", 3.0, mix="fma+add", threads=2)
+    finding = warned(GUEST, [*beside("fma+add", 3.0 * 0.86), double, team])
+    assert finding.what.startswith("fma+add-float32-512 (1 thread)")

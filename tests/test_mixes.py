@@ -55,6 +55,78 @@ def test_mixed_instructions_take_turns() -> None:
     assert fma.kinds("mul+add", 6) == ["mul"] * 3 + ["add"] * 3
 
 
+def test_kinds_of_their_own_pace_start_equally_often_and_in_pairs() -> None:
+    assert fma.kinds("fma+add", 5, 2) == ["fma"] * 3 + ["add"] * 2
+    assert fma.turn(5, 2) == [0, 1, 3, 4, 2, 0, 3, 4, 1, 2, 3, 4]
+    assert fma.turn(3) == [0, 1, 2]
+    order, names = fma.turn(14, 6), fma.kinds("fma+add", 14, 6)
+    started = [names[index] for index in order]
+    assert started == ["fma", "fma", "add", "add"] * 12
+    # Eight and six chains whose latencies are 4 and 3: each is ready when its turn comes.
+    assert [order.count(index) for index in range(14)] == [3] * 8 + [4] * 6
+
+
+def test_a_mix_of_two_paces_counts_both_and_fits_into_sixteen_registers() -> None:
+    case = paced("float32")
+    assert cases.MIXED_CHAINS + 1 <= 16
+    each = 24 * cases.FMA_UNROLL
+    assert [one.count for one in fma.recipe(case).expected] == [each, each]
+    assert cases.work(case).flops == 8 * 3 * each * cases.FMA_TURNS
+
+
+def paced(dtype: str) -> Case:
+    parameters = cases.arithmetic("fma+add", 16, fused=True)
+    return Case(benchmark="fma+add", parameters=parameters, dtype=dtype, bits=256)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("index", [0, 7, 8, 13])
+def test_every_chain_of_a_mix_of_two_paces_is_looked_at(
+    index: int, dtype: str, nothing: Kernel
+) -> None:
+    task = fma.task(paced(dtype), nothing, map_place(0, 0, huge=None))
+    turns, lanes = cases.FMA_TURNS * cases.FMA_UNROLL, 32 // np.dtype(dtype).itemsize
+    expected = fma.reference(task.operands, lanes, turns, "fma+add", 6)
+    for repeats, wrong in ((1, turns // 2), (1, turns * 3 // 4), (1, 2 * turns)):
+        task.results[:] = expected.ravel()
+        assert task.correct(repeats)
+        other = fma.reference(task.operands, lanes, wrong, "fma+add", 6)
+        task.results.reshape(14, lanes)[index] = other[index]
+        assert not task.correct(repeats)
+
+
+def half_precision(nothing: Kernel) -> fma.FmaTask:
+    case = Case(benchmark="fma", parameters={"accumulators": 24}, dtype="float16", bits=512)
+    return fma.task(case, nothing, map_place(0, 0, huge=None))
+
+
+def test_sums_of_half_precision_are_exact_all_along(nothing: Kernel) -> None:
+    """In float16 a step below the spacing of numbers would be lost: none is."""
+    task = half_precision(nothing)
+    rows = task.operands.reshape(-1, 32)
+    a, x, sums = rows[0], rows[1], rows[2:].copy()
+    for _ in range(cases.HALF_TURNS * cases.FMA_UNROLL):
+        stepped = sums + a * x
+        assert (np.abs(stepped - sums) == 1).all()
+        sums = stepped
+    task.results[:] = sums.ravel()
+    assert task.correct(1)
+    # Every call begins anew.
+    assert task.correct(2)
+    assert task.segment(3).repeats == 3
+    assert task.segment(3).block[fma.TURNS] == cases.HALF_TURNS
+
+
+@pytest.mark.parametrize("index", [0, 400, 24 * 32 - 1])
+def test_one_step_too_few_in_half_precision_is_noticed(index: int, nothing: Kernel) -> None:
+    task = half_precision(nothing)
+    steps = cases.HALF_TURNS * cases.FMA_UNROLL
+    task.results[:] = fma.reference(task.operands, 32, steps, "fma").ravel()
+    assert task.correct(1)
+    task.results[index] -= 1
+    assert not task.correct(1)
+
+
 @pytest.mark.parametrize("name", MIXES)
 @given(half=st.integers(1, 15))
 def test_operations_are_counted_by_the_instructions_that_are_there(name: str, half: int) -> None:

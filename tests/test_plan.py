@@ -125,6 +125,8 @@ def test_a_plan_measures_every_width_precision_and_stream_on_one_and_on_all_core
     # What time a quick plan has, goes to single precision.
     dtypes = ("float32",) if quick else ("float32", "float64")
     wanted |= {(d, b, t) for d in dtypes for b in narrower for t in teams}
+    if not quick and "asimdhp" in resources.machine.features:
+        wanted |= {("float16", widest, t) for t in teams}
     assert compute == wanted
     for benchmark in ("read", "write", "copy", "scale", "add", "triad", "read-curve"):
         assert {case.threads for case in of(drawn, benchmark)} == teams

@@ -59,12 +59,61 @@ def test_mixes_need_hardware_that_fuses() -> None:
 
 @BOTH
 def test_multiply_adds_beside_additions_need_registers_enough_to_hide_both(quick: bool) -> None:
-    """On 16 registers they would show a latency and pass it off as a limit."""
+    """On 16 registers one operand serves all, and each kind steps at its own pace."""
     drawn = plan.draw_up(made(features=AVX2), quick=quick)
-    assert of(drawn, "fma+add") == []
+    dtypes = {"float32"} if quick else {"float32", "float64"}
+    assert {(c.dtype, c.bits) for c in of(drawn, "fma+add")} == {(d, 256) for d in dtypes}
+    for case in of(drawn, "fma+add"):
+        assert case.parameters == {"accumulators": 14, "sums": 6}
     assert bool(of(drawn, "fp-add")) is not quick
     for case in of(plan.draw_up(made(), quick=quick), "fma+add"):
-        assert case.parameters["accumulators"] == 24
+        assert case.parameters == {"accumulators": 24}
+
+
+@pytest.mark.parametrize("features", [AVX512, AVX2, SSE2], ids=["avx512", "avx2", "sse2"])
+def test_divides_roots_and_exponentials_are_one_threads_in_full_plans(
+    features: tuple[str, ...],
+) -> None:
+    names = ("divide", "sqrt", "exp")
+    quick = plan.draw_up(made(features=features), quick=True)
+    assert not [case for name in names for case in of(quick, name)]
+    drawn = plan.draw_up(made(features=features), quick=False)
+    widest = made(features=features).vectors[0]
+    for name in names:
+        # Without products that aren't rounded an exponential would lose its last digits.
+        dtypes = set() if name == "exp" and features == SSE2 else {"float32", "float64"}
+        found = {(case.dtype, case.bits, case.threads) for case in of(drawn, name)}
+        assert found == {(dtype, widest.bits, 1) for dtype in dtypes}
+    assert {case.parameters["held"] for case in of(drawn, "exp")} <= {features == AVX512}
+
+
+def halves(resources: Resources, *, quick: bool = False) -> list[tuple[int, int]]:
+    """Return width and threads of what a plan measures in half precision."""
+    drawn = plan.draw_up(resources, quick=quick)
+    found = [s.case for s in drawn.steps if s.case.dtype == "float16"]
+    assert {case.benchmark for case in found} <= {"fma"}
+    return [(case.bits, case.threads) for case in found]
+
+
+def test_half_precision_needs_its_feature_and_the_widest_vectors() -> None:
+    whole = made(features=(*AVX512, "avx512_fp16"))
+    assert halves(whole) == [(512, 1), (512, 2)]
+    assert halves(whole, quick=True) == []
+    assert halves(made()) == []
+    for cap in ("avx2", "sse2"):
+        assert halves(replace(whole, vectors=isa.vectors(whole.machine, cap))) == []
+
+
+@pytest.mark.parametrize(
+    ("features", "teams"),
+    [(("asimd",), []), (("asimd", "fphp"), []), (("asimd", "asimdhp", "fphp"), [1, 2])],
+)
+def test_half_precision_of_aarch64_needs_both_of_its_features(
+    features: tuple[str, ...], teams: list[int]
+) -> None:
+    machine = replace(make_machine(features=features), architecture="aarch64")
+    resources = replace(made(), machine=machine, vectors=isa.vectors(machine))
+    assert halves(resources) == [(128, threads) for threads in teams]
 
 
 @BOTH

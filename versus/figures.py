@@ -18,8 +18,15 @@ _GOALS: Mapping[Group, float] = {"compute": 0.99, "cache": 0.97, "memory": 0.98}
 _REACHING = 1.0
 _DTYPES = ("float32", "float64")
 _SHORT = {"float32": "FP32", "float64": "FP64", "bfloat16": "BF16", "int8": "INT8"}
-_MIXES = ("mul+add", "fma+add", "fp-add", "fp-mul")
-_TITLES = {"fma": "FMA", "fma+add": "FMA+ADD", "fp-add": "add", "fp-mul": "mul"}
+# A divide's and a square root's rates are results a second.
+_MIXES = ("mul+add", "fma+add", "fp-add", "fp-mul", "divide", "sqrt")
+_TITLES = {
+    "fma": "FMA",
+    "fma+add": "FMA+ADD",
+    "fp-add": "add",
+    "fp-mul": "mul",
+    "sqrt": "square root",
+}
 # Dot products of narrow numbers, and the feature that has them in the widest registers.
 _DOTS = {"bfloat16": "avx512_bf16", "int8": "avx512_vnni"}
 
@@ -125,16 +132,14 @@ def _roof(vector: Vector) -> str:
 
 
 def _arithmetic(mix: str, vector: Vector, dtype: str, threads: int = 1) -> Figure:
-    # The same parameters as a calibration's, so that it is the same kernel.
-    enough = cases.accumulators(vector.registers, fused=vector.fused)
-    stated = {"fused": True} if vector.fused and mix == "mul+add" else {}
     return Figure(
         name=f"{mix}-{_SHORT[dtype].lower()}-{vector.bits}" + "-all" * (threads > 1),
         title=f"{_TITLES.get(mix, mix)} {_SHORT[dtype]}, {vector.bits} bit{_team(threads)}",
         group="compute",
         case=Case(
             benchmark=mix,
-            parameters={"accumulators": enough, **stated},
+            # The same as a calibration's, so that it is the same kernel.
+            parameters=cases.arithmetic(mix, vector.registers, fused=vector.fused),
             dtype=dtype,
             isa=vector.isa,
             bits=vector.bits,

@@ -11,10 +11,10 @@ _HEADS = ("figure", "ours", "theirs", "ratio (95 % interval)", "goal", "all pair
 _BY_MEANS = "by means"
 _ABOUT = """One thread unless said otherwise, both sides pinned to the same CPUs, with the same
 working sets and kinds of stores, memory mapped anew for every run; runs in turn: ours, theirs,
-theirs, ours, ... Rates are medians over runs, in GFLOP/s (INT8: integer operations) and in GB/s as
-loads and stores name bytes. Ours is the median of a run's samples, as in a calibration. The ratio
-is the median of ours / theirs by pair, with its distribution-free interval; the goal is the least
-median to be content with."""
+theirs, ours, ... Rates are medians over runs, in GFLOP/s (INT8: integer operations; divides and
+square roots: results) and in GB/s as loads and stores name bytes. Ours is the median of a run's
+samples, as in a calibration. The ratio is the median of ours / theirs by pair, with its
+distribution-free interval; the goal is the least median to be content with."""
 _MEANS = """Its figure is the mean of its run, which whatever else runs pulls down: "by means" is
 the median ratio with the mean of ours, too, and a goal must be met by both."""
 

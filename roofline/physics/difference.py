@@ -24,6 +24,7 @@ Outcome = Literal["same", "changed", "can't tell"]
 # neighbours differ between runs, the more the further from the core (docs/performance.md).
 FLOORS: Mapping[Kind, float] = {
     "compute": 0.02,
+    "operation": 0.05,
     "clock": 0.03,
     "capacity": 0.25,
     "overhead": 0.2,

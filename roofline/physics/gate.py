@@ -7,14 +7,10 @@ yields a finding of severity "invalid" for what can't be, "warning" for what nee
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from roofline.physics import theory
+from roofline.physics import operations, theory
+from roofline.physics.pipes import ABOVE, BELOW, crowded, measured_pipes, whole_pipes
 from roofline.records import Ceiling, Finding, MachineSpec, Measurement
 
-# FLOP/cycle may lie that far from a whole number of pipes x 2 x lanes.
-BELOW, ABOVE = 0.04, 0.03
-# Pipes are counted in multiply-adds: an addition or a multiplication alone is half of one, and of
-# a multiply-add and an addition in turns each is three quarters.
-_STEPS = {"mul+add": 0.5, "add": 0.5, "mul": 0.5, "fma+add": 0.75}
 # Two chains that read the same clock agree to this; they do to 0.1 % where nothing is wrong.
 CLOCKS_AGREE = 0.03
 # No core lowers its clock more than this for the lightest of the vector loads.
@@ -41,9 +37,10 @@ def judge(
         *_unchecked(measurements),
         *_unclocked(ceilings),
         *_compute(machine, ceilings),
-        *_precisions_agree(ceilings),
-        *_widths_agree(ceilings),
-        *_all_cores(ceilings),
+        *operations.judge(ceilings),
+        *_precisions_agree(machine, ceilings),
+        *_widths_agree(machine, ceilings),
+        *_all_cores(machine, ceilings),
         *_light_clock(ceilings),
         *_loads_fit(machine, ceilings),
         *_levels_ordered(ceilings),
@@ -78,9 +75,9 @@ def _unclocked(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
 
 def _compute(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
     for ceiling in ceilings:
-        if ceiling.kind == "compute":
+        if ceiling.kind in ("compute", "operation"):
             yield from _clocks(ceiling)
-            if ceiling.threads == 1:
+            if ceiling.kind == "compute" and ceiling.threads == 1:
                 yield from _whole_pipes(machine, ceiling)
 
 
@@ -98,7 +95,14 @@ def _whole_pipes(machine: MachineSpec, ceiling: Ceiling) -> Iterator[Finding]:
     if pipes is None:
         return
     whole = whole_pipes(pipes, ceiling.mix or "")
-    if not whole * (1 - BELOW) <= pipes <= whole * (1 + ABOVE):
+    if crowded(machine, ceiling):
+        yield _doubtful(
+            f"{_title(ceiling)} starts {4 * pipes / whole:.1f} of four instructions a cycle",
+            "a neighbour on the core's other thread takes that much of its front end: the limit "
+            "is higher",
+            "make calibrate, at another hour",
+        )
+    elif not whole * (1 - BELOW) <= pipes <= whole * (1 + ABOVE):
         yield _invalid(
             f"{_title(ceiling)} reads {_number(ceiling, 'flop_per_cycle'):.1f} FLOP/cycle: "
             f"{pipes:.2f} pipes, not a whole number",
@@ -106,12 +110,6 @@ def _whole_pipes(machine: MachineSpec, ceiling: Ceiling) -> Iterator[Finding]:
         )
     else:
         yield from _possible_pipes(machine, ceiling, whole)
-
-
-def whole_pipes(pipes: float, mix: str) -> float:
-    """Return the nearest number of pipes that a core can have, in multiply-adds a cycle."""
-    step = _STEPS.get(mix, 1.0)
-    return max(round(pipes / step), 1) * step
 
 
 def _possible_pipes(machine: MachineSpec, ceiling: Ceiling, whole: float) -> Iterator[Finding]:
@@ -136,26 +134,21 @@ def _most_pipes(machine: MachineSpec, mix: str | None) -> float | None:
     return None if most is None else share * most
 
 
-def measured_pipes(ceiling: Ceiling) -> float | None:
-    """Return FLOP/cycle as a multiple of 2 x lanes, or None where it wasn't measured."""
-    per_cycle = _number(ceiling, "flop_per_cycle")
-    if per_cycle is None or ceiling.bits is None or ceiling.dtype is None:
-        return None
-    return per_cycle / (2 * theory.lanes(ceiling.dtype, ceiling.bits))
-
-
-def _single_core(ceilings: Sequence[Ceiling]) -> dict[tuple[str | None, int, str], float]:
-    """Return the pipes of one core by mix, width and dtype."""
+def _single_core(
+    machine: MachineSpec, ceilings: Sequence[Ceiling]
+) -> dict[tuple[str | None, int, str], float]:
+    """Return the pipes of one core by mix, width and dtype, where it had them to itself."""
     return {
         (c.mix, c.bits or 0, c.dtype or ""): pipes
         for c in ceilings
         if c.kind == "compute" and c.threads == 1 and (pipes := measured_pipes(c)) is not None
+        if not crowded(machine, c)
     }
 
 
-def _precisions_agree(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
+def _precisions_agree(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
     """Object to unlike numbers of pipes at equal width: both precisions share them."""
-    pipes = _single_core(ceilings)
+    pipes = _single_core(machine, ceilings)
     for (mix, bits, dtype), single in pipes.items():
         double = pipes.get((mix, bits, "float64"))
         if dtype == "float32" and double and abs(single / double - 1) > KERNELS_AGREE:
@@ -166,9 +159,9 @@ def _precisions_agree(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
             )
 
 
-def _widths_agree(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
+def _widths_agree(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
     """Object when a wider instruction starts more often than a narrower one, or does less."""
-    pipes = _single_core(ceilings)
+    pipes = _single_core(machine, ceilings)
     for mix, dtype in sorted({(str(mix), dtype) for mix, _, dtype in pipes}):
         rows = sorted((bits, p) for (m, bits, d), p in pipes.items() if (str(m), d) == (mix, dtype))
         for (narrow, often), (wide, seldom) in pairwise(rows):
@@ -184,13 +177,14 @@ def _widths_agree(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
                 yield _invalid(what, why)
 
 
-def _all_cores(ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
+def _all_cores(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
     """Compare each core of a team with one alone; what every load says is said once."""
-    alone = {c.name: measured_pipes(c) for c in _computing(ceilings) if c.threads == 1}
+    single = [c for c in _computing(ceilings) if c.threads == 1 and not crowded(machine, c)]
+    alone = {c.name: measured_pipes(c) for c in single}
     shares = [
-        (together / single, ceiling)
+        (together / one, ceiling)
         for ceiling in _computing(ceilings)
-        if ceiling.threads > 1 and (single := alone.get(ceiling.name))
+        if ceiling.threads > 1 and (one := alone.get(ceiling.name))
         if (together := measured_pipes(ceiling)) is not None
     ]
     for share, ceiling in shares:

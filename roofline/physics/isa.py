@@ -31,7 +31,6 @@ _TARGETS: Mapping[str, Mapping[str, str]] = {
 # Present on a machine, never measured here: named beside its roof.
 _UNMEASURED: Mapping[str, str] = {
     "amx_tile": "AMX (matrix tiles)",
-    "avx512_fp16": "AVX-512 FP16",
     "avx_vnni": "AVX VNNI (INT8 dot products)",
     "sve": "SVE (scalable vectors)",
     "sve2": "SVE2 (scalable vectors)",

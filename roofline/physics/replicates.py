@@ -105,7 +105,8 @@ def rounds_of(measurement: Measurement, ceiling: Ceiling) -> tuple[float, ...]:
     if ceiling.unit == "s":
         return tuple(seconds)
     work = measurement.work
-    done = {"FLOP/s": work.flops, "B/s": work.bytes_touched.total}.get(ceiling.unit, 0)
+    rates = {"FLOP/s": work.flops, "1/s": work.flops, "B/s": work.bytes_touched.total}
+    done = rates.get(ceiling.unit, 0)
     return tuple(done / one for one in seconds) if done and all(seconds) else ()
 
 

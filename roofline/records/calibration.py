@@ -11,8 +11,10 @@ FORMAT = 1
 
 Severity = Literal["invalid", "warning", "advice", "note"]
 Basis = Literal["datasheet", "spec", "derived"]
-Unit = Literal["FLOP/s", "B/s", "Hz", "s", "B", "1"]
-Kind = Literal["compute", "bandwidth", "latency", "clock", "capacity", "overhead", "effect"]
+Unit = Literal["FLOP/s", "B/s", "1/s", "Hz", "s", "B", "1"]
+Kind = Literal[
+    "compute", "operation", "bandwidth", "latency", "clock", "capacity", "overhead", "effect"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

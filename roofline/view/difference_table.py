@@ -16,6 +16,7 @@ from roofline.view.table import blank, pairs
 
 TITLES: dict[Kind, str] = {
     "compute": "Compute (FLOP/cycle of one core, where its clock is known)",
+    "operation": "Operations (results a second)",
     "clock": "Clock (each beside what all clocks moved by)",
     "bandwidth": "Bandwidth (of memory: each beside what all memory figures of the team moved by)",
     "latency": "Latency",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from roofline.physics.gate import whole_pipes
+from roofline.physics.pipes import whole_pipes
 from roofline.physics.roof import (
     Roof,
     achieved_roof,
@@ -17,6 +17,7 @@ from roofline.physics.roof import (
 )
 from roofline.records import Calibration, Ceiling, Kind
 from roofline.units import capacity, duration, rate, significant
+from roofline.view import operation_rows
 from roofline.view.captions import machine_name, percent
 
 Row = tuple[str, ...]
@@ -42,8 +43,10 @@ class Section:
 
 def sections(calibration: Calibration) -> tuple[Section, ...]:
     """Return the tables of a calibration in reading order, empty ones left out."""
+    operations = operation_rows.operations(calibration)
     made = (
         _section("Compute", _COMPUTE, map(_compute, _of(calibration, "compute"))),
+        _section("Operations (results)", operation_rows.COLUMNS, operations),
         _section("Clock", ("under", ">cores", ">GHz", ">spread"), _clocks(calibration)),
         _section("Memory (DRAM, nominal bytes)", _MEMORY, _memory(calibration)),
         _section("Levels (GB/s)", _level_columns(calibration), _levels(calibration)),

@@ -29,10 +29,24 @@ typedef float V __attribute__((vector_size(BITS / 8)));
 #define ACCUMULATORS 12
 #define XOR "vpxor"
 #endif
+/* Multiply-adds beside additions: 12 chains of each where registers allow it; else 8 and 6, which
+   step 3 and 4 times a turn, two of a kind in a row. One operand, y, serves all. */
+#ifdef __AVX512VL__
+#define MIX_FUSED 12
+#define MIX_SUMS 12
+#define MIX_STEPS 12
+#define MIX_ROW 1
+#else
+#define MIX_FUSED 8
+#define MIX_SUMS 6
+#define MIX_STEPS 24
+#define MIX_ROW 2
+#endif
 #define SCALAR 3.0
 #define HUGE_PAGE (2l << 20)
 /* Arrays begin at different places within a page, as 4-KiB aliasing would slow a triad down. */
 #define STAGGER (21 * 64)
+#define MOST_CHAINS 24
 #define SHORTEST 1e-3
 #define MOST_WINDOWS 100000
 #define MOST_THREADS 1024
@@ -47,13 +61,19 @@ typedef struct {
 #define FMA(TYPE, v) asm volatile("vfmadd231" TYPE " %2, %1, %0" : "+v"(v) : "v"(x), "v"(y))
 #define MUL(TYPE, v) asm volatile("vmul" TYPE " %1, %0, %0" : "+v"(v) : "v"(y))
 #define ADD(TYPE, v) asm volatile("vadd" TYPE " %1, %0, %0" : "+v"(v) : "v"(y))
+/* Two divides, and a root that adds to its own square: neither runs dry or can be skipped. */
+#define DIV(TYPE, v)                                                         \
+    asm volatile("vdiv" TYPE " %0, %1, %0\n\tvdiv" TYPE " %0, %2, %0" : "+v"(v) : "v"(x), "v"(y))
+#define SQRT(TYPE, v)                                                        \
+    asm volatile("vfmadd213" TYPE " %1, %0, %0\n\tvsqrt" TYPE " %0, %0" : "+v"(v) : "v"(x))
+#define SQUARE(TYPE, v) asm volatile("vfmadd231" TYPE " %1, %1, %0" : "+v"(v) : "v"(y))
 #define DOT(NAME, v) asm volatile(NAME " %2, %1, %0" : "+v"(v) : "v"(x), "v"(y))
 
 #define COMPUTE(FUNCTION, EVEN, ODD, TYPE)                                     \
     static void FUNCTION(const Memory *m, long turns)                          \
     {                                                                          \
         V x = m->b[0], y = m->b[1], v[ACCUMULATORS];                           \
-        (void)x;                                                               \
+        (void)x, (void)y;                                                      \
         _Pragma("GCC unroll 32") for (int i = 0; i < ACCUMULATORS; i++)        \
             v[i] = m->b[2 + i];                                                \
         for (; turns; turns--) {                                               \
@@ -75,8 +95,38 @@ COMPUTE(add_f32, ADD, ADD, "ps")
 COMPUTE(add_f64, ADD, ADD, "pd")
 COMPUTE(mul_add_f32, MUL, ADD, "ps")
 COMPUTE(mul_add_f64, MUL, ADD, "pd")
-COMPUTE(fma_add_f32, FMA, ADD, "ps")
-COMPUTE(fma_add_f64, FMA, ADD, "pd")
+COMPUTE(divide_f32, DIV, DIV, "ps")
+COMPUTE(divide_f64, DIV, DIV, "pd")
+COMPUTE(sqrt_f32, SQRT, SQRT, "ps")
+COMPUTE(sqrt_f64, SQRT, SQRT, "pd")
+
+#define MIXED(FUNCTION, TYPE)                                                  \
+    static void FUNCTION(const Memory *m, long turns)                          \
+    {                                                                          \
+        V y = m->b[1], v[MIX_FUSED], s[MIX_SUMS];                              \
+        _Pragma("GCC unroll 32") for (int i = 0; i < MIX_FUSED; i++)           \
+            v[i] = m->b[2 + i];                                                \
+        _Pragma("GCC unroll 32") for (int i = 0; i < MIX_SUMS; i++)            \
+            s[i] = m->b[2 + MIX_FUSED + i];                                    \
+        for (; turns; turns--) {                                               \
+            _Pragma("GCC unroll 32") for (int i = 0; i < MIX_STEPS; i += MIX_ROW) \
+            {                                                                  \
+                SQUARE(TYPE, v[i % MIX_FUSED]);                                \
+                if (MIX_ROW > 1)                                               \
+                    SQUARE(TYPE, v[(i + 1) % MIX_FUSED]);                      \
+                ADD(TYPE, s[i % MIX_SUMS]);                                    \
+                if (MIX_ROW > 1)                                               \
+                    ADD(TYPE, s[(i + 1) % MIX_SUMS]);                          \
+            }                                                                  \
+        }                                                                      \
+        _Pragma("GCC unroll 32") for (int i = 0; i < MIX_FUSED; i++)           \
+            m->a[i] = v[i];                                                    \
+        _Pragma("GCC unroll 32") for (int i = 0; i < MIX_SUMS; i++)            \
+            m->a[MIX_FUSED + i] = s[i];                                        \
+    }
+
+MIXED(fma_add_f32, "ps")
+MIXED(fma_add_f64, "pd")
 #ifdef __AVX512BF16__
 COMPUTE(dot_bf16, DOT, DOT, "vdpbf16ps")
 #endif
@@ -141,7 +191,8 @@ WRITING(triad_nt, GET_TRIAD, STREAM)
 
 /* ---- the table ---- */
 
-/* A compute kernel's steps: f fma, m mul, a add, of even and odd chains; d dot product. */
+/* A compute kernel's steps: f fma, m mul, a add, v two divides, r root, of even and odd chains;
+   q multiply-adds of the first chains and additions of the others; d dot product. */
 typedef struct {
     const char *name;
     void (*run)(const Memory *, long);
@@ -161,8 +212,12 @@ static const Kernel kernels[] = {
     {"fp-add-float64", add_f64, "aa", 8, 2 * HALF, 0, 0},
     {"mul+add-float32", mul_add_f32, "ma", 4, 2 * HALF, 0, 0},
     {"mul+add-float64", mul_add_f64, "ma", 8, 2 * HALF, 0, 0},
-    {"fma+add-float32", fma_add_f32, "fa", 4, 3 * HALF, 0, 0},
-    {"fma+add-float64", fma_add_f64, "fa", 8, 3 * HALF, 0, 0},
+    {"fma+add-float32", fma_add_f32, "q", 4, 3 * MIX_STEPS, 0, 0},
+    {"fma+add-float64", fma_add_f64, "q", 8, 3 * MIX_STEPS, 0, 0},
+    {"divide-float32", divide_f32, "vv", 4, 4 * HALF, 0, 0},
+    {"divide-float64", divide_f64, "vv", 8, 4 * HALF, 0, 0},
+    {"sqrt-float32", sqrt_f32, "rr", 4, 2 * HALF, 0, 0},
+    {"sqrt-float64", sqrt_f64, "rr", 8, 2 * HALF, 0, 0},
 #ifdef __AVX512BF16__
     {"dot-bfloat16", dot_bf16, "dd", 4, 8 * HALF, 0, 0},
 #endif
@@ -213,13 +268,14 @@ static void fill_streams(const Memory *m)
     }
 }
 
-/* x anything, y so near to one that the products of a window make no denormals. */
+/* x anything, y so near to one that the products of a window make no denormals; x, too, if divided. */
 static void fill_operands(const Memory *m, const Kernel *k)
 {
     uint64_t state = 1;
     long lanes = BITS / 8 / k->item;
-    for (long i = 0; i < (2 + ACCUMULATORS) * lanes; i++) {
-        double value = i / lanes == 1 ? 1 - 1e-6 * drawn(&state) : drawn(&state);
+    for (long i = 0; i < (2 + MOST_CHAINS) * lanes; i++) {
+        int near = i / lanes == 1 || (i / lanes == 0 && *k->steps == 'v');
+        double value = near ? 1 - 1e-6 * drawn(&state) : drawn(&state);
         if (k->item == 8)
             ((double *)m->b)[i] = value;
         else
@@ -229,17 +285,35 @@ static void fill_operands(const Memory *m, const Kernel *k)
         int narrow = !strcmp(k->name, "dot-int8");
         for (long i = 0; i < 2 * BITS / 16; i++)
             ((uint16_t *)m->b)[i] = i < BITS / 16 ? (narrow ? 0x0303 : 0x3fc0) : (narrow ? 0x0202 : 0x4000);
-        memset(m->b + 2, 0, ACCUMULATORS * sizeof(V));
+        memset(m->b + 2, 0, MOST_CHAINS * sizeof(V));
     }
 }
 
 static double stepped(char step, double x, double y, double v, int item)
 {
+    if (step == 'v')
+        return item == 8 ? y / (x / v) : (float)y / ((float)x / (float)v);
+    if (step == 'r')
+        return item == 8 ? sqrt(fma(v, v, x)) : sqrtf(fmaf((float)v, (float)v, (float)x));
+    if (step == 'q')
+        return item == 8 ? fma(y, y, v) : fmaf((float)y, (float)y, (float)v);
     if (step == 'f')
         return item == 8 ? fma(x, y, v) : fmaf((float)x, (float)y, (float)v);
     if (item == 8)
         return step == 'm' ? v * y : v + y;
     return step == 'm' ? (float)v * (float)y : (float)v + (float)y;
+}
+
+static int mixed(const Kernel *k) { return *k->steps == 'q'; }
+
+static int chains(const Kernel *k) { return mixed(k) ? MIX_FUSED + MIX_SUMS : ACCUMULATORS; }
+
+/* What a chain does, and how often in a turn. */
+static char step_of(const Kernel *k, int chain, int *often)
+{
+    int sum = mixed(k) && chain >= MIX_FUSED;
+    *often = mixed(k) ? MIX_STEPS / (sum ? MIX_SUMS : MIX_FUSED) : 1;
+    return mixed(k) ? (sum ? 'a' : 'q') : k->steps[chain % 2];
 }
 
 static int lane_right(const Memory *m, const Kernel *k, int chain, int lane, long turns)
@@ -249,15 +323,17 @@ static int lane_right(const Memory *m, const Kernel *k, int chain, int lane, lon
         return strcmp(k->name, "dot-int8") ? ((float *)m->a)[at] == 6 * turns : ((int *)m->a)[at] == 24 * turns;
 #define IN(i) (k->item == 8 ? ((double *)m->b)[i] : ((float *)m->b)[i])
     double v = IN(2 * lanes + at);
-    for (long turn = 0; turn < turns; turn++)
-        v = stepped(k->steps[chain % 2], IN(lane), IN(lanes + lane), v, k->item);
+    int often;
+    char step = step_of(k, chain, &often);
+    for (long turn = 0; turn < turns * often; turn++)
+        v = stepped(step, IN(lane), IN(lanes + lane), v, k->item);
     return v == (k->item == 8 ? ((double *)m->a)[at] : ((float *)m->a)[at]);
 }
 
 static int compute_right(const Memory *m, const Kernel *k, long turns)
 {
     int right = 1;
-    for (int chain = 0; chain < ACCUMULATORS; chain++)
+    for (int chain = 0; chain < chains(k); chain++)
         for (int lane = 0; lane < BITS / 8 / k->item; lane++)
             right &= lane_right(m, k, chain, lane, turns);
     return right;
