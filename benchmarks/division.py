@@ -90,7 +90,7 @@ class DivisionTask:
         """Return `repeats` x DIVISION_TURNS turns in one call."""
         turns = repeats * cases.DIVISION_TURNS
         block = np.array([turns, self.operands.ctypes.data, self.results.ctypes.data], np.int64)
-        return Segment(self.kernel, block)
+        return Segment(self.kernel, block, keep=self)
 
     def reset(self) -> None:
         """Spoil the results."""

@@ -160,7 +160,8 @@ class ExponentialTask:
         """Return `repeats` passes over the array in one call."""
         count = cases.exponentials(self.case) // cases.lanes(self.case)
         start, out, table = (a.ctypes.data for a in (self.inputs, self.results, self.constants))
-        return Segment(self.kernel, np.array([repeats, start, out, count, table], np.int64))
+        words = [repeats, start, out, count, table]
+        return Segment(self.kernel, np.array(words, np.int64), keep=self)
 
     def reset(self) -> None:
         """Spoil the results."""
