@@ -4,6 +4,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from benchmarks import cases
 from calibrate import doctor, plan
 from calibrate.session import Outcome, Subject, calibrate
 from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.host.activity import Lookout
 from roofline.host.machine import read_machine
 from roofline.physics import isa
 from roofline.records import Calibration, Ceiling, Finding, MachineSpec, Software
@@ -26,6 +28,8 @@ AVX512 = (
     *("fma", "sse2"),
 )
 SOFTWARE = Software(python="3.11.0", suite_version="0.1.0", git_revision="abcdef")
+# What others do on the host that runs the tests is no matter of theirs.
+BLIND = Lookout(Path("/there is no such folder"))
 MEMORY_BEFORE_L2 = Planted(
     caches=(Level(32 << 10, 300e9), Level(1 << 20, 60e9), Level(32 << 20, 50e9, shared=True)),
     memory=(90e9, 120e9),
@@ -83,6 +87,7 @@ def run(
     machine = machine or make_machine(features=AVX512)
     drawn = plan.draw_up(resources(machine), quick=quick)
     drawn = dataclasses.replace(drawn, steps=drawn.steps[:most])
+    more.setdefault("lookout", BLIND)
     return calibrate(subject(machine, quick=quick), drawn, children, findings=findings, **more)
 
 
@@ -325,7 +330,7 @@ def test_each_child_is_asked_in_order_and_let_go() -> None:
     steps = len(outcome.calibration.measurements)
     assert [child.ended for child in children.opened] == [True] * 3
     for child, rounds in zip(children.opened, (3, 2, 2), strict=True):
-        a_round = ["begin_round", *["run"] * steps]
+        a_round = ["begin_round", *["run"] * steps, "end_round"]
         assert child.asked == ["describe", "prepare", *a_round * rounds, "conditions"]
 
 
@@ -342,7 +347,9 @@ def test_only_one_child_lives_at_a_time() -> None:
     assert len(children.opened) == 3
 
 
-@pytest.mark.parametrize("verb", ["describe", "prepare", "begin_round", "run", "conditions"])
+@pytest.mark.parametrize(
+    "verb", ["describe", "prepare", "begin_round", "run", "end_round", "conditions"]
+)
 def test_a_child_that_dies_ends_the_session_and_is_let_go(verb: str) -> None:
     death = RooflineError("the measuring process ended by SIGKILL.", CANNOT_MEASURE)
     first, second = FakeChild(), FakeChild(fails={verb: death})

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from roofline.physics.gate import whole_pipes
+from roofline.physics.noise import verdict
 from roofline.physics.roof import (
     Roof,
     achieved_roof,
@@ -72,6 +73,8 @@ def conditions(calibration: Calibration) -> Iterator[Row]:
         "unknown" if state.steal_fraction is None else f"{100 * state.steal_fraction:.1f} %",
     )
     yield "huge pages", state.huge_pages or "unknown"
+    if calibration.rounds:
+        yield "verdict", verdict(calibration).text
 
 
 def roofs(calibration: Calibration, threads: int) -> Iterator[Row]:
