@@ -48,14 +48,20 @@ def test_what_is_not_half_of_whole_rounds_is_not_sharing(speeds: list[float]) ->
     assert find([load(speeds)]) is None
 
 
-def test_only_computing_by_a_whole_pinned_team_tells() -> None:
+def test_only_computing_by_pinned_threads_tells() -> None:
     speeds = [1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0]
     stream = Work(flops=10, bytes_touched=Traffic(read=8))
     assert find([load(speeds)])
-    assert find([load(speeds, threads=1)]) is None
     assert find([load(speeds, work=stream)]) is None
     assert find([load(speeds, parameters={"pinned": False})]) is None
     assert find([]) is None
+
+
+@pytest.mark.parametrize(("threads", "alone"), [(1, True), (2, False)])
+def test_one_thread_at_half_speed_shares_with_a_stranger(threads: int, alone: bool) -> None:
+    found = find([load([1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0], threads=threads)])
+    assert found is not None
+    assert found.alone is alone
 
 
 def test_rounds_with_another_reason_do_not_count() -> None:

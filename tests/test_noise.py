@@ -93,7 +93,7 @@ def test_a_quarter_of_the_cores_figures_is_too_many(noisy: int, word: str) -> No
     ("facts", "cause"),
     [
         ({"kind": "clock", "unit": "Hz"}, "clock"),
-        ({"kind": "bandwidth", "level": "L2"}, "core"),
+        ({"kind": "compute"}, "core"),
         ({"kind": "bandwidth", "level": "DRAM"}, "memory"),
         ({"kind": "latency", "level": "L3"}, "memory"),
     ],
@@ -102,8 +102,17 @@ def test_figures_tell_what_differs_between_rounds(facts: dict[str, Any], cause: 
     assert causes(judged(ceilings=figures(5, 1, **facts))) == [cause]
 
 
-def test_what_pages_and_switches_cost_says_nothing_of_the_run() -> None:
-    assert judged(ceilings=figures(9, 0, kind="overhead")).word == "quiet"
+@pytest.mark.parametrize("facts", [{"kind": "overhead"}, {"kind": "bandwidth", "level": "L2"}])
+def test_what_differs_by_pages_and_switches_says_nothing_of_the_run(facts: dict[str, Any]) -> None:
+    found = judged(ceilings=figures(9, 0, **facts))
+    assert (found.word, found.evidence) == ("quiet", ())
+
+
+def test_memory_that_drifts_is_told_and_the_run_not_blamed() -> None:
+    found = judged(ceilings=figures(9, 3, kind="bandwidth", level="DRAM"))
+    assert found.word == "quiet"
+    assert found.text.startswith("quiet, but last-level and memory figures differ")
+    assert len(found.findings) == 1
 
 
 def test_a_plain_record_has_a_verdict() -> None:
@@ -123,7 +132,7 @@ def halved(*slow: int, count: int = 9, factor: float = 2.0, loads: int = 2) -> C
 def test_rounds_of_half_the_work_mean_a_shared_core() -> None:
     (one,) = verdict(halved(2)).evidence
     assert one.cause == "halved"
-    assert "half of their work in 1 of 9 rounds (2 loads)" in one.what
+    assert one.what == "2 loads did half of their work in 1 of 9 rounds"
     assert "virtual CPUs probably shared a physical core" in one.why
 
 

@@ -1,8 +1,9 @@
-"""Rounds in which all cores together did half of their work: virtual CPUs that shared a core.
+"""Rounds in which a load did exactly half of its work: a virtual CPU that shared its core.
 
-A hypervisor may put two virtual CPUs on one core for a while. A team ends with its slowest thread,
-so that whatever its size it does exactly half then. Sharing for good is another matter: no round
-is whole then, and the gate sees it beside one core alone.
+A hypervisor may put two virtual CPUs on one core for a while, two of this guest or one of another's.
+Instructions that keep every pipe busy then go at half speed, and a team ends with its slowest
+thread, whatever its size. Sharing for good is another matter: no round is whole then, and the gate
+sees it beside one core alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,36 +17,50 @@ _HALF = (0.45, 0.56)
 _WHOLE = 0.85
 # A single one may be a thread that lost its core for a moment.
 _FEWEST = 2
+# Rounds in between shared a core for a part of their samples; with more of them it is anything.
+_TWO_MODES = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halved:
-    """How many loads were halved in how many of the rounds, anywhere."""
+    """Halved loads.
+
+    Attributes:
+        loads: how many were.
+        rounds, of: in how many of all rounds, any load.
+        alone: whether loads of a single thread were, too: the other half was not ours.
+
+    """
 
     loads: int
     rounds: int
     of: int
+    alone: bool = False
 
 
 def find(measurements: Sequence[Measurement], excused: Sequence[bool] = ()) -> Halved | None:
-    """Return how often all cores did exactly half, or None if not or for another reason.
+    """Return how often cores did exactly half, or None if not or for another reason.
 
     Args:
-        measurements: of the calibration; only computing by several threads tells.
+        measurements: of the calibration; only computing tells.
         excused: by round, whether other processes or stolen time explain a loss.
 
     """
-    loads = [shares for one in measurements if _tells(one) and (shares := _shares(one))]
-    found = [set(_halves(shares, excused)) for shares in loads]
-    rounds = set().union(*found)
-    if sum(map(len, found)) < _FEWEST:
+    loads = [one for one in measurements if _tells(one) and one.seconds]
+    found = [(one, halves) for one in loads if (halves := set(_halves(_shares(one), excused)))]
+    if sum(len(halves) for _, halves in found) < _FEWEST:
         return None
-    return Halved(loads=sum(map(bool, found)), rounds=len(rounds), of=max(map(len, loads)))
+    return Halved(
+        loads=len(found),
+        rounds=len(set().union(*(halves for _, halves in found))),
+        of=max(len(one.seconds) for one in loads),
+        alone=any(one.case.threads == 1 for one, _ in found),
+    )
 
 
 def _tells(one: Measurement) -> bool:
     computes = one.work.flops > 0 and one.work.traffic.total == 0
-    return computes and one.case.threads > 1 and one.case.parameters.get("pinned") is not False
+    return computes and one.case.parameters.get("pinned") is not False
 
 
 def _shares(one: Measurement) -> list[float]:
@@ -59,5 +74,5 @@ def _halves(shares: Sequence[float], excused: Sequence[bool]) -> Iterator[int]:
     low, high = _HALF
     half = [place for place, share in enumerate(shares) if low <= share <= high]
     whole = [share for share in shares if share >= _WHOLE]
-    if len(half) + len(whole) >= len(shares) - 1:
+    if len(whole) >= len(half) and len(half) + len(whole) >= _TWO_MODES * len(shares):
         yield from (place for place in half if not (place < len(excused) and excused[place]))

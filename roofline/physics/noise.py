@@ -28,14 +28,17 @@ _LATER = "python -m calibrate --patience 120"
 # Which figures share a cause, and what to say of them when many are noisy.
 _GROUPS = {
     "clock": "the clock went up and down between rounds",
-    "core": "compute and near-cache figures differ between rounds",
+    "core": "compute figures differ between rounds",
     "memory": "last-level and memory figures differ between rounds",
 }
 _MEANINGS = {
     "clock": "GFLOP/s and GB/s follow the clock: compare FLOP/cycle, which doesn't",
-    "core": "nothing but the core's clock and time enters them: something took these away",
-    "memory": "the neighbours on this memory are in the figures",
+    "core": "nothing but a core's clock and time enters them: something took these away, on "
+    "virtual CPUs often a neighbour on the same core",
+    "memory": "they hold what neighbours leave of the shared caches and the memory bus",
 }
+# On a shared host memory drifts with the neighbours always: that is said, and the run not blamed.
+_LOCAL = "memory"
 _FAR = ("L3", "L4", "DRAM")
 
 
@@ -70,16 +73,16 @@ class RunVerdict:
     @property
     def word(self) -> Word:
         """The verdict in a word."""
-        return "noisy" if self.evidence else "quiet"
+        return "noisy" if any(one.cause != _LOCAL for one in self.evidence) else "quiet"
 
     @property
     def text(self) -> str:
         """The verdict in a line."""
         noisy, total = self.doubtful
-        figures = f"{noisy} of {total} figures vary between rounds"
-        if not self.evidence:
-            return f"quiet; {figures}" if noisy else "quiet"
-        return f"noisy: {'; '.join(one.what for one in self.evidence)}; {figures}"
+        reasons = "; ".join(one.what for one in self.evidence)
+        joint = ": " if self.word == "noisy" else ", but "
+        verdict = f"{self.word}{joint}{reasons}" if reasons else self.word
+        return f"{verdict}; {noisy} of {total} figures vary between rounds" if noisy else verdict
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -87,7 +90,7 @@ class RunVerdict:
         return tuple(
             Finding(
                 severity="warning",
-                what=f"a noisy run: {one.what}",
+                what=one.what,
                 why_it_matters=one.why,
                 command=one.command,
             )
@@ -140,12 +143,12 @@ def _steal(calibration: Calibration) -> Iterator[Evidence]:
 
 
 def _halved(one: halves.Halved) -> Evidence:
+    whose = "another guest's" if one.alone else "another of ours or of another guest"
     return Evidence(
         cause="halved",
-        what=f"all cores did half of their work in {one.rounds} of {one.of} rounds "
-        f"({one.loads} loads)",
-        why="virtual CPUs probably shared a physical core for a while, since neither processes "
-        "here nor stolen time explain it: all-core figures of those rounds are half",
+        what=f"{one.loads} loads did half of their work in {one.rounds} of {one.of} rounds",
+        why=f"virtual CPUs probably shared a physical core then, with {whose}: neither processes "
+        "here nor stolen time explain it",
         command=f"{_LATER}; for good: pin the virtual CPUs on the host (virsh vcpupin)",
     )
 
@@ -168,8 +171,9 @@ def _too_many(some: int, of: int) -> bool:
 
 
 def _group(ceiling: Ceiling) -> str | None:
+    """Return the group; near caches have none, since they differ by the pages of each mapping."""
     if ceiling.kind in ("bandwidth", "latency"):
-        return "memory" if ceiling.level in _FAR else "core"
+        return "memory" if ceiling.level in _FAR else None
     return {"clock": "clock", "compute": "core"}.get(ceiling.kind)
 
 
