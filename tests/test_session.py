@@ -16,11 +16,12 @@ from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.host.activity import Lookout
 from roofline.host.machine import read_machine
 from roofline.physics import isa
+from roofline.physics.noise import verdict
 from roofline.records import Calibration, Ceiling, Finding, MachineSpec, Software
-from roofline.store.schema import dumps, loads
+from roofline.store.schema import dumps, loads, loads_as
 from tests.builders import make_machine
 from tests.fake_child import CONDITIONS, FakeChild, Level, Planted, Watch
-from tests.machine_trees import expand
+from tests.machine_trees import expand, put
 
 FULL_BYTES, QUICK_BYTES = 64_000, 32_000
 AVX512 = (
@@ -472,3 +473,31 @@ def test_lesser_machines_are_calibrated_alike(features: tuple[str, ...]) -> None
     # Of one thread and of all: both precisions at full width, single at the others.
     assert len(compute) == 2 * (1 + len(isa.vectors(machine)))
     assert [c.evidence["pipes"] for c in compute] == pytest.approx([2.0] * len(compute), rel=0.01)
+
+
+def test_a_record_says_what_others_did_in_each_round_and_what_that_means(tmp_path: Path) -> None:
+    """The host's time stands still for the first child, and then others use all of it."""
+
+    class Loaded(FakeChild):
+        def ask(self, verb: str, **arguments: Any) -> Any:
+            if verb == "end_round":
+                ticks[0] += 1000
+                put(tmp_path, "proc/stat", f"cpu {ticks[0]} 0 0 {ticks[0]} 0 0 0 0")
+            return super().ask(verb, **arguments)
+
+    ticks, watch = [0], Watch()
+    put(tmp_path, "proc/stat", "cpu 0 0 0 0 0 0 0 0")
+    children = Children(
+        FakeChild(watch=watch), Loaded(watch=watch), Loaded(watch=watch, cpu_seconds=10.0)
+    )
+    lookout = Lookout(tmp_path, clock=watch, own=lambda: 0.0, per_second=100)
+    calibration = run(children, most=50, clock=watch, lookout=lookout).calibration
+    assert [one.child for one in calibration.rounds] == [0, 0, 0, 1, 1, 2, 2]
+    others = [one.others for one in calibration.rounds]
+    assert others[:3] == [None] * 3
+    assert others[3:5] == pytest.approx([10 / 0.5] * 2)
+    # All that was used was the last child's own.
+    assert others[5:] == [0.0] * 2
+    told = [f for f in calibration.findings if "CPUs busy in 2 of 4 rounds" in f.what]
+    assert len(told) == 1
+    assert verdict(loads_as(Calibration, dumps(calibration))).word == "noisy"

@@ -1,6 +1,6 @@
 """An independent witness: `python tools/noise_probe.py PID` watches a host while PID measures.
 
-It shares no code with the suite. Once a second it reads what CPU time the hypervisor took and what
+It shares no code with the suite. Twice a second it reads what CPU time the hypervisor took and what
 processes other than PID, its descendants and the probe itself used, and times a short spin on
 whatever core it wakes on. When PID has ended, or on SIGTERM, it prints one JSON object: a verdict,
 quiet or noisy, the reasons, and what it cost. Exit 0; 2 when PID is unknown from the beginning.
@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
-INTERVAL = 1.0
-# A process at work, or a busy neighbour, in at least a quarter of the seconds.
-OTHERS_CPUS, STOLEN_SHARE, SECONDS_SHARE = 0.1, 0.02, 0.25
-# The fastest of a few spins against the run's best: a core that others share is half as fast.
-SPINS, SPIN_TURNS, SLOW = 5, 2500, 1.35
+INTERVAL = 0.5
+# A process at work, or a busy neighbour, in more than a quarter of the intervals.
+OTHERS_CPUS, STOLEN_SHARE, TIME_SHARE = 0.1, 0.02, 0.25
+# The fastest of a few spins against the run's best tenth: the clock wanders by a few percent, a
+# neighbour on the core's other hardware thread costs tens.
+SPINS, SPIN_TURNS, SLOW = 5, 2500, 1.15
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Second:
+class Interval:
     """What an interval showed."""
 
     others: float
@@ -91,22 +92,22 @@ def spin() -> float:
     return min(times)
 
 
-def between(before: Reading, after: Reading, spun: float) -> Second:
+def between(before: Reading, after: Reading, spun: float) -> Interval:
     """Return what two readings say of the time between them."""
     seconds = after.at - before.at
     ours = after.watched - before.watched + after.own - before.own
     passed = max(after.total - before.total, 1e-9)
     others = max(0.0, (after.busy - before.busy - ours) / seconds)
-    return Second(others, (after.stolen - before.stolen) / passed, spun)
+    return Interval(others, (after.stolen - before.stolen) / passed, spun)
 
 
-def report(seconds: Sequence[Second], cost: float) -> dict[str, object]:
+def report(seen: Sequence[Interval], cost: float) -> dict[str, object]:
     """Return the verdict on these intervals, with its reasons and figures."""
-    if len(seconds) < 2:
-        return {"verdict": "quiet", "reasons": ["too short to tell"], "seconds": len(seconds)}
-    others = [one.others for one in seconds]
-    stolen = [one.stolen for one in seconds]
-    spins = [one.spin for one in seconds]
+    if len(seen) < 2:
+        return {"verdict": "quiet", "reasons": ["too short to tell"], "intervals": len(seen)}
+    others = [one.others for one in seen]
+    stolen = [one.stolen for one in seen]
+    spins = [one.spin for one in seen]
     best = sorted(spins)[len(spins) // 10]
     shares = {
         "other processes work": share(one > OTHERS_CPUS for one in others),
@@ -114,9 +115,9 @@ def report(seconds: Sequence[Second], cost: float) -> dict[str, object]:
         "cores are slow": share(one > SLOW * best for one in spins),
     }
     return {
-        "verdict": "noisy" if max(shares.values()) > SECONDS_SHARE else "quiet",
-        "reasons": [name for name, part in shares.items() if part > SECONDS_SHARE],
-        "seconds": len(seconds),
+        "verdict": "noisy" if max(shares.values()) > TIME_SHARE else "quiet",
+        "reasons": [name for name, part in shares.items() if part > TIME_SHARE],
+        "intervals": len(seen),
         "others_median": round(statistics.median(others), 3),
         "others_mean": round(statistics.fmean(others), 3),
         "others_share": round(shares["other processes work"], 3),
@@ -140,7 +141,7 @@ def watch(pid: int, proc: Path = PROC) -> dict[str, object]:
     signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
     tick = 1 / os.sysconf("SC_CLK_TCK")
     begin = before = read(proc, pid, tick)
-    seen: list[Second] = []
+    seen: list[Interval] = []
     while not stop:
         time.sleep(INTERVAL)
         if not alive(proc, pid):

@@ -1,9 +1,10 @@
-"""Does the verdict notice what it should? `python tools/verdict_trial.py --runs 20 --out FILE`.
+"""Does the verdict notice what it should? `python -m tools.verdict_trial --runs 20 --out FILE`.
 
 Quick calibrations in turn in three situations: alone, with a process that computes and with one
 that streams through memory, each pinned to the last core; `noise_probe.py` runs beside each. Every
 run is a JSON line in FILE as soon as it is made, its record lies in FILE.records; begun again
-with the same FILE, what is there counts. A load ends with its run, and by itself when this process dies. The table is printed last.
+with the same FILE, what is there counts. A load ends with its run, and by itself when this process
+dies. The table is printed last.
 """
 
 import argparse
@@ -18,8 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from calibrate.summary import NOISY, RANGE
 from roofline.physics.noise import verdict
-from roofline.records import Calibration
+from roofline.records import Calibration, Ceiling
 from roofline.store.schema import loads_as
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,25 +106,24 @@ def _seen(record: Calibration, witness: dict[str, Any]) -> dict[str, Any]:
         "causes": [one.cause for one in judged.evidence],
         "findings": [f.what for f in record.findings if f.severity in ("invalid", "warning")],
         "noisy": {f"{c.name} {c.threads}T": str(c.evidence["verdict"]) for c in _noisy(record)},
+        "unbacked": [f"{c.name} {c.threads}T" for c in _noisy(record) if not backed(c)],
         "figures": len(record.ceilings),
         "rounds": [[r.others, r.stolen, r.switches, r.dropped] for r in record.rounds],
         "probe": witness,
     }
 
 
-def _noisy(record: Calibration) -> Iterator[Any]:
+def _noisy(record: Calibration) -> Iterator[Ceiling]:
     for ceiling in record.ceilings:
         if str(ceiling.evidence.get("verdict", "")).startswith("noisy"):
             yield ceiling
 
 
-def backed(run: dict[str, Any]) -> bool:
-    """Whether evidence for each noisy figure stands in the record.
-
-    The range over rounds that its verdict states is evidence by itself; so that this can fail, it
-    must be one.
-    """
-    return all("% to" in words for words in run["noisy"].values())
+def backed(ceiling: Ceiling) -> bool:
+    """Whether the record's own figures show the rounds of a noisy figure to differ."""
+    limit = NOISY[ceiling.kind]
+    apart = max(abs(end / ceiling.typical - 1) for end in (ceiling.low, ceiling.high))
+    return (ceiling.spread or 0.0) > limit or apart > RANGE * limit
 
 
 def table(runs: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -132,7 +133,7 @@ def table(runs: Sequence[dict[str, Any]]) -> Iterator[str]:
         noticed = sum("others" in run["causes"] for run in those)
         noisy = sum(run["verdict"] == "noisy" for run in those)
         agree = sum(run["verdict"] == run["probe"]["verdict"] for run in those)
-        proved = sum(map(backed, those))
+        proved = sum(not run["unbacked"] for run in those)
         yield (
             f"{situation:8} runs {len(those):3}  noisy {noisy:3}  others noticed {noticed:3}  "
             f"probe agrees {agree:3}  noisy figures backed {proved:3}"

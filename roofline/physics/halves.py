@@ -1,9 +1,9 @@
 """Rounds in which a load did exactly half of its work: a virtual CPU that shared its core.
 
-A hypervisor may put two virtual CPUs on one core for a while, two of this guest or one of another's.
-Instructions that keep every pipe busy then go at half speed, and a team ends with its slowest
-thread, whatever its size. Sharing for good is another matter: no round is whole then, and the gate
-sees it beside one core alone.
+A hypervisor may put two virtual CPUs on one core for a while, two of this guest or one of
+another's. Instructions that keep every pipe busy then go at half speed, and a team ends with its
+slowest thread, whatever its size. Sharing for good is another matter: no round is whole then, and
+the gate sees it beside one core alone.
 """
 
 from collections.abc import Iterator, Sequence

@@ -68,13 +68,13 @@ def conditions(calibration: Calibration) -> Iterator[Row]:
     plan = "quick plan" if calibration.quick else "full plan"
     taken = f", {duration(calibration.seconds_taken)}" if calibration.seconds_taken else ""
     yield "measured", f"{calibration.started}, {plan}{taken}"
+    if calibration.rounds:
+        yield "verdict", verdict(calibration).text
     yield (
         "steal",
         "unknown" if state.steal_fraction is None else f"{100 * state.steal_fraction:.1f} %",
     )
     yield "huge pages", state.huge_pages or "unknown"
-    if calibration.rounds:
-        yield "verdict", verdict(calibration).text
 
 
 def roofs(calibration: Calibration, threads: int) -> Iterator[Row]:
