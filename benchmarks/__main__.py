@@ -11,6 +11,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import IO, Any, NoReturn
@@ -57,7 +58,7 @@ def _private_output() -> IO[str]:
 
 
 class Service:
-    """What the child can be asked: describe, prepare, begin_round, run, conditions."""
+    """What the child can be asked: describe, prepare, begin_round, run, end_round, conditions."""
 
     def __init__(self, cpus: Sequence[int]) -> None:
         # Here, not at the top: importing the compiler takes a moment, and --help needs none.
@@ -71,6 +72,7 @@ class Service:
         self._ticks = conditions.ticks()
         self._load = os.getloadavg()[0]
         self._disturbance = Disturbance()
+        self._at_begin = (0.0, Disturbance())
 
     def answer(self, line: str | bytes) -> str:
         """Return the answer to one request; never raises."""
@@ -86,6 +88,7 @@ class Service:
                 "prepare": self.prepare,
                 "begin_round": self.begin_round,
                 "run": self.run,
+                "end_round": self.end_round,
                 "conditions": self.conditions,
             }
             if verb not in verbs:
@@ -139,6 +142,15 @@ class Service:
     def begin_round(self) -> None:
         """Give back all memory, so that the round maps fresh pages."""
         self._use_rig().begin_round()
+        self._at_begin = (time.process_time(), self._disturbance)
+
+    def end_round(self) -> dict[str, Any]:
+        """Return the CPU time that this process has used since the round began, and switches."""
+        used, before = self._at_begin
+        return {
+            "cpu_seconds": time.process_time() - used,
+            "switches": self._disturbance.involuntary_switches - before.involuntary_switches,
+        }
 
     def run(self, case: dict[str, Any], samples: int) -> dict[str, Any]:
         """Check and time one case."""

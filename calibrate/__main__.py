@@ -1,6 +1,7 @@
 """`python -m calibrate`: measure this machine's roofs and keep the record."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +36,13 @@ def parser() -> argparse.ArgumentParser:
     paths: dict[str, Any] = {"nargs": "+", "action": "extend", "type": Path, "metavar": "PATH"}
     add("--quick", action="store_true", help="fewer sizes and smaller arrays: under 25 s")
     add("--threads", type=int, metavar="N", help="cores to use (default: every usable one)")
+    add(
+        "--patience",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="after the planned rounds add more until typical values settle, or time is up",
+    )
     add("--isa", metavar="ISA", help="use nothing beyond avx512, avx2 or sse2")
     add("--spec", type=Path, metavar="FILE", help="TOML: facts that the machine hides")
     add(
@@ -48,6 +56,16 @@ def parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="print the record instead of tables")
     add("--quiet", action="store_true", help="no progress on stderr")
     return made
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return seconds
 
 
 if __name__ == "__main__":

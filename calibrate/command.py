@@ -11,7 +11,7 @@ import roofline
 from calibrate import doctor, plan
 from calibrate.session import Outcome, Subject, calibrate
 from roofline.errors import CANNOT_MEASURE, RooflineError
-from roofline.host.activity import busy_cpus
+from roofline.host.activity import Lookout, busy_cpus
 from roofline.host.checkout import checkout, revision
 from roofline.host.child import Progress
 from roofline.host.machine import memory_available, node_id, read_machine, team_cpus
@@ -97,11 +97,20 @@ def _measure(
     findings: tuple[Finding, ...],
 ) -> Outcome:
     open_child = functools.partial(Worker, cpus, isa.target_environment(options.isa))
+    run = functools.partial(
+        calibrate,
+        subject,
+        drawn,
+        open_child,
+        findings=findings,
+        patience=options.patience,
+        lookout=Lookout(SYSTEM),
+    )
     if options.quiet:
-        return calibrate(subject, drawn, open_child, findings=findings)
+        return run()
     with Bar(sys.stderr) as bar:
         progress: Progress = bar.show
-        return calibrate(subject, drawn, open_child, findings=findings, progress=progress)
+        return run(progress=progress)
 
 
 def _say(options: argparse.Namespace, findings: tuple[Finding, ...], drawn: plan.Plan) -> None:

@@ -68,11 +68,14 @@ class Plan:
         """Return the steps in the order of one round.
 
         The order turns with the round, by equal parts, so that no case always comes at the same
-        moment; steps that share pages of the same kind stay together, since mapping takes time.
+        moment; rounds beyond the planned ones begin between these. Steps that share pages of the
+        same kind stay together, since mapping takes time.
         """
         small = [s for s in self.steps if s.case.parameters.get("huge") is not False]
         plain = [s for s in self.steps if s.case.parameters.get("huge") is False]
-        turn = number * len(small) // max(1, sum(self.rounds))
+        planned = max(1, sum(self.rounds))
+        halves = 2 * (number % planned) + number // planned % 2
+        turn = halves * len(small) // (2 * planned)
         return (*small[turn:], *small[:turn], *plain)
 
 

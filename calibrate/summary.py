@@ -19,7 +19,7 @@ NOISY: Mapping[Kind, float] = {
     "effect": 0.1,
 }
 # So many spreads may the best and the worst round be away.
-_RANGE = 4
+RANGE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Summary:
         """
         below, above = self.low / self.typical - 1, self.high / self.typical - 1
         limit = NOISY[kind]
-        if self.spread <= limit and max(-below, above) <= _RANGE * limit:
+        if self.spread <= limit and max(-below, above) <= RANGE * limit:
             return "steady"
         return f"noisy: {below:+.0%} to {above:+.0%}"
 

@@ -183,6 +183,7 @@ class FakeChild:
     Attributes:
         seed: of the noise.
         compile_seconds: what `prepare` says it took; the watch moves by as much.
+        cpu_seconds: what it says it used in each round.
         fails: raised by the first request for that verb.
         asked: every request, in order.
         ended: whether the session has let go of it.
@@ -195,6 +196,7 @@ class FakeChild:
     compile_seconds: float = 0.0
     conditions: Conditions = CONDITIONS
     wrong: str = ""
+    cpu_seconds: float = 0.0
     fails: Mapping[str, Exception] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     ended: bool = False
@@ -234,6 +236,9 @@ class FakeChild:
     def _begin_round(self) -> None:
         number = self.asked.count("begin_round")
         self._drift = 1 + random.Random(f"{self.seed} {number}").gauss(0, self.planted.noise)
+
+    def _end_round(self) -> dict[str, Any]:
+        return {"cpu_seconds": self.cpu_seconds, "switches": 2}
 
     def _run(self, case: dict[str, Any], samples: int) -> dict[str, Any]:
         wanted = Case(**case)

@@ -146,6 +146,15 @@ def test_an_unknown_option_is_a_usage_error(environment: dict[str, str]) -> None
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("patience", ["-1", "soon", "inf", "nan", ""])
+def test_a_patience_that_is_none_is_a_usage_error(
+    environment: dict[str, str], patience: str
+) -> None:
+    done = calibrate(environment, f"--patience={patience}")
+    assert done.returncode == 2
+    assert f"{patience!r} is no number of seconds" in done.stderr
+
+
 def test_help_imports_nothing_that_measuring_or_drawing_needs() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "calibrate", "--help"],

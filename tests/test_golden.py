@@ -7,14 +7,17 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from roofline.physics.noise import verdict
 from roofline.records import Calibration, Kind
-from roofline.store.schema import KINDS, dumps, kind_of, loads
+from roofline.store.schema import KINDS, dumps, kind_of, loads, loads_as
 from tests.sweep_builders import make_complete_sweep
 
 FOLDER = Path(__file__).parent / "golden"
 GOLDEN = {kind: FOLDER / f"{kind}-1.json" for kind in KINDS}
 # What came later without a new format: latencies, mixes, dot products, calls, migrations.
 LATER = {"calibration": FOLDER / "calibration-1-latency.json"}
+# And what others did while each round was made.
+ROUNDS = {"calibration": FOLDER / "calibration-1-rounds.json"}
 
 
 def classes_in(annotation: Any) -> set[type]:
@@ -26,7 +29,9 @@ def classes_in(annotation: Any) -> set[type]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "path"), [*GOLDEN.items(), *LATER.items()], ids=lambda value: Path(value).stem
+    ("kind", "path"),
+    [*GOLDEN.items(), *LATER.items(), *ROUNDS.items()],
+    ids=lambda value: Path(value).stem,
 )
 def test_the_golden_record_loads_for_ever(kind: str, path: Path) -> None:
     text = path.read_text()
@@ -36,8 +41,8 @@ def test_the_golden_record_loads_for_ever(kind: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_golden_record_uses_every_field(kind: str) -> None:
-    text = GOLDEN[kind].read_text()
+def test_the_golden_records_use_every_field(kind: str) -> None:
+    text = "".join(golden[kind].read_text() for golden in (GOLDEN, ROUNDS) if kind in golden)
     named = {f.name for cls in classes_in(KINDS[kind]) for f in dataclasses.fields(cls)}
     assert {"machine", "git_dirty", "command", "sha256", "seconds"} <= named
     assert {name for name in named if not re.search(rf'[".]{name}[".]', text)} == set()
@@ -62,3 +67,12 @@ def test_the_later_golden_calibration_holds_the_kinds_of_ceilings_that_there_are
 
 def test_the_golden_sweep_holds_what_was_put_into_it() -> None:
     assert loads(GOLDEN["sweep"].read_text()) == make_complete_sweep()
+
+
+def test_the_golden_calibration_with_rounds_knows_what_others_did() -> None:
+    record = loads(ROUNDS["calibration"].read_text())
+    assert isinstance(record, Calibration)
+    assert [one.child for one in record.rounds] == [0, 0, 0, 1, 1, 2, 2]
+    assert [one.others for one in record.rounds].count(None) == 1
+    assert verdict(record).word == "noisy"
+    assert verdict(loads_as(Calibration, GOLDEN["calibration"].read_text())).word == "quiet"

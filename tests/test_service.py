@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,18 @@ def test_conditions_are_plain_data(service: Service, cpu: int) -> None:
     told = ask(service, do="conditions")["result"]
     assert told["affinity"] == [cpu]
     assert told["page_faults"] >= 0
+
+
+def test_a_round_ends_with_the_cpu_time_that_it_took(service: Service) -> None:
+    ask(service, do="begin_round")
+    begun = time.process_time()
+    ask(service, do="run", case=TRIAD, samples=2)
+    least = time.process_time() - begun
+    told = ask(service, do="end_round")["result"]
+    assert told["cpu_seconds"] >= least > 0
+    assert told["switches"] >= 0
+    ask(service, do="begin_round")
+    assert ask(service, do="end_round")["result"]["cpu_seconds"] < told["cpu_seconds"]
 
 
 def test_compilation_is_paid_once(service: Service) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +13,15 @@ from benchmarks import cases
 from calibrate import doctor, plan
 from calibrate.session import Outcome, Subject, calibrate
 from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.host.activity import Lookout
 from roofline.host.machine import read_machine
 from roofline.physics import isa
+from roofline.physics.noise import verdict
 from roofline.records import Calibration, Ceiling, Finding, MachineSpec, Software
-from roofline.store.schema import dumps, loads
+from roofline.store.schema import dumps, loads, loads_as
 from tests.builders import make_machine
 from tests.fake_child import CONDITIONS, FakeChild, Level, Planted, Watch
-from tests.machine_trees import expand
+from tests.machine_trees import expand, put
 
 FULL_BYTES, QUICK_BYTES = 64_000, 32_000
 AVX512 = (
@@ -26,6 +29,8 @@ AVX512 = (
     *("fma", "sse2"),
 )
 SOFTWARE = Software(python="3.11.0", suite_version="0.1.0", git_revision="abcdef")
+# What others do on the host that runs the tests is no matter of theirs.
+BLIND = Lookout(Path("/there is no such folder"))
 MEMORY_BEFORE_L2 = Planted(
     caches=(Level(32 << 10, 300e9), Level(1 << 20, 60e9), Level(32 << 20, 50e9, shared=True)),
     memory=(90e9, 120e9),
@@ -83,6 +88,7 @@ def run(
     machine = machine or make_machine(features=AVX512)
     drawn = plan.draw_up(resources(machine), quick=quick)
     drawn = dataclasses.replace(drawn, steps=drawn.steps[:most])
+    more.setdefault("lookout", BLIND)
     return calibrate(subject(machine, quick=quick), drawn, children, findings=findings, **more)
 
 
@@ -325,7 +331,7 @@ def test_each_child_is_asked_in_order_and_let_go() -> None:
     steps = len(outcome.calibration.measurements)
     assert [child.ended for child in children.opened] == [True] * 3
     for child, rounds in zip(children.opened, (3, 2, 2), strict=True):
-        a_round = ["begin_round", *["run"] * steps]
+        a_round = ["begin_round", *["run"] * steps, "end_round"]
         assert child.asked == ["describe", "prepare", *a_round * rounds, "conditions"]
 
 
@@ -342,7 +348,9 @@ def test_only_one_child_lives_at_a_time() -> None:
     assert len(children.opened) == 3
 
 
-@pytest.mark.parametrize("verb", ["describe", "prepare", "begin_round", "run", "conditions"])
+@pytest.mark.parametrize(
+    "verb", ["describe", "prepare", "begin_round", "run", "end_round", "conditions"]
+)
 def test_a_child_that_dies_ends_the_session_and_is_let_go(verb: str) -> None:
     death = RooflineError("the measuring process ended by SIGKILL.", CANNOT_MEASURE)
     first, second = FakeChild(), FakeChild(fails={verb: death})
@@ -465,3 +473,31 @@ def test_lesser_machines_are_calibrated_alike(features: tuple[str, ...]) -> None
     # Of one thread and of all: both precisions at full width, single at the others.
     assert len(compute) == 2 * (1 + len(isa.vectors(machine)))
     assert [c.evidence["pipes"] for c in compute] == pytest.approx([2.0] * len(compute), rel=0.01)
+
+
+def test_a_record_says_what_others_did_in_each_round_and_what_that_means(tmp_path: Path) -> None:
+    """The host's time stands still for the first child, and then others use all of it."""
+
+    class Loaded(FakeChild):
+        def ask(self, verb: str, **arguments: Any) -> Any:
+            if verb == "end_round":
+                ticks[0] += 1000
+                put(tmp_path, "proc/stat", f"cpu {ticks[0]} 0 0 {ticks[0]} 0 0 0 0")
+            return super().ask(verb, **arguments)
+
+    ticks, watch = [0], Watch()
+    put(tmp_path, "proc/stat", "cpu 0 0 0 0 0 0 0 0")
+    children = Children(
+        FakeChild(watch=watch), Loaded(watch=watch), Loaded(watch=watch, cpu_seconds=10.0)
+    )
+    lookout = Lookout(tmp_path, clock=watch, own=lambda: 0.0, per_second=100)
+    calibration = run(children, most=50, clock=watch, lookout=lookout).calibration
+    assert [one.child for one in calibration.rounds] == [0, 0, 0, 1, 1, 2, 2]
+    others = [one.others for one in calibration.rounds]
+    assert others[:3] == [None] * 3
+    assert others[3:5] == pytest.approx([10 / 0.5] * 2)
+    # All that was used was the last child's own.
+    assert others[5:] == [0.0] * 2
+    told = [f for f in calibration.findings if "CPUs busy in 2 of 4 rounds" in f.what]
+    assert len(told) == 1
+    assert verdict(loads_as(Calibration, dumps(calibration))).word == "noisy"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from roofline.records import Calibration, Finding
+from roofline.records import Calibration, Finding, Round
 from roofline.view.effect_rows import effect_words
 from roofline.view.rows import sections
 from roofline.view.table import WIDTH, render, to_frame
@@ -53,6 +53,17 @@ def test_all_sections_are_there() -> None:
         "$ echo always | sudo tee",
     ):
         assert words in text
+
+
+def test_the_head_says_whether_the_run_was_left_alone() -> None:
+    calm, busy = (tuple(Round(seconds=2.0, others=cpus) for _ in range(9)) for cpus in (0.01, 0.97))
+    record = build.calibration()
+    assert "verdict quiet" in unwrapped(replace(record, rounds=calm))
+    words = "verdict noisy: other processes kept 0.97 CPUs busy in 9 of 9 rounds"
+    assert words in unwrapped(replace(record, rounds=busy))
+    # An older record keeps nothing by round: no verdict is made up.
+    assert "verdict quiet" not in unwrapped(record)
+    assert "verdict noisy" not in unwrapped(record)
 
 
 def test_the_article_s_three_roofs_carry_their_basis() -> None:

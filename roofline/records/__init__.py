@@ -28,7 +28,7 @@ from roofline.records.comparison import (
     Verdict,
 )
 from roofline.records.conv import CONV_CLASSES, ConvShape, Layer, Pair, pair_text
-from roofline.records.machine import Cache, Conditions, MachineSpec, Software
+from roofline.records.machine import Cache, Conditions, MachineSpec, Round, Software
 from roofline.records.sweep import Anchor, Sweep, Timing
 from roofline.records.work import Case, Measurement, Rounds, Scalar, Traffic, Work
 
@@ -57,6 +57,7 @@ __all__ = [
     "Pair",
     "Prediction",
     "Report",
+    "Round",
     "Rounds",
     "Samples",
     "Scalar",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from roofline.records.machine import Conditions, MachineSpec, Software
+from roofline.records.machine import Conditions, MachineSpec, Round, Software
 from roofline.records.work import Measurement, Scalar
 
 FORMAT = 1
@@ -103,6 +103,7 @@ class Calibration:
         isa_cap: the vector extension that the run was capped to, if any.
         quick: made by the short plan.
         measurements: one median a round and case (see `samples` for every sample).
+        rounds: what the machine did besides, in the order of each measurement's rounds.
         seconds_taken: from start to record, without compilation.
         compile_seconds: spent making kernels that were not in the cache.
 
@@ -118,6 +119,7 @@ class Calibration:
     quick: bool = False
     ceilings: tuple[Ceiling, ...]
     measurements: tuple[Measurement, ...] = ()
+    rounds: tuple[Round, ...] = ()
     findings: tuple[Finding, ...] = ()
     started: str
     seconds_taken: float

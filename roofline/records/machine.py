@@ -126,3 +126,25 @@ class Conditions:
     huge_pages: str | None = None
     huge_page_fraction: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One round of a calibration, and what the machine did meanwhile besides measuring.
+
+    Attributes:
+        child: which measuring process made it, from 0.
+        seconds: how long it took.
+        others: CPUs' worth of time that other processes used.
+        stolen: share of CPU time that the hypervisor gave to others.
+        switches: how often the system took the CPU from a thread that was timed.
+        dropped: samples thrown away because the team did not start together.
+
+    """
+
+    child: int = 0
+    seconds: float
+    others: float | None = None
+    stolen: float | None = None
+    switches: int = 0
+    dropped: int = 0

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from roofline.physics.noise import verdict
 from roofline.physics.pipes import whole_pipes
 from roofline.physics.roof import (
     Roof,
@@ -70,6 +71,8 @@ def conditions(calibration: Calibration) -> Iterator[Row]:
     plan = "quick plan" if calibration.quick else "full plan"
     taken = f", {duration(calibration.seconds_taken)}" if calibration.seconds_taken else ""
     yield "measured", f"{calibration.started}, {plan}{taken}"
+    if calibration.rounds:
+        yield "verdict", verdict(calibration).text
     yield (
         "steal",
         "unknown" if state.steal_fraction is None else f"{100 * state.steal_fraction:.1f} %",
