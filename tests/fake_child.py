@@ -15,7 +15,7 @@ KIB, MIB = 1 << 10, 1 << 20
 SLOW = {
     **{("divide", "float32"): 5.0, ("divide", "float64"): 8.0},
     **{("sqrt", "float32"): 6.5, ("sqrt", "float64"): 9.0},
-    **{("exp", "float32"): 5.5, ("exp", "float64"): 8.0},
+    **{("exp", "float32"): 10.0, ("exp", "float64"): 16.0},
 }
 
 

@@ -469,7 +469,7 @@ def test_lesser_machines_are_calibrated_alike(features: tuple[str, ...]) -> None
     caches = (Level(32 << 10, 90e9), Level(1 << 20, 60e9), Level(32 << 20, 30e9, shared=True))
     calibration = run(three(Planted(caches=caches)), machine=machine).calibration
     assert calibration.valid
-    compute = [c for c in calibration.ceilings if c.kind == "compute"]
+    compute = [c for c in calibration.ceilings if c.kind == "compute" and c.mix != "fma+add"]
     # Of one thread and of all: both precisions at full width, single at the others.
     assert len(compute) == 2 * (1 + len(isa.vectors(machine)))
     assert [c.evidence["pipes"] for c in compute] == pytest.approx([2.0] * len(compute), rel=0.01)

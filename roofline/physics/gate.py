@@ -95,21 +95,21 @@ def _whole_pipes(machine: MachineSpec, ceiling: Ceiling) -> Iterator[Finding]:
     if pipes is None:
         return
     whole = whole_pipes(pipes, ceiling.mix or "")
-    if crowded(machine, ceiling):
+    if whole * (1 - BELOW) <= pipes <= whole * (1 + ABOVE):
+        yield from _possible_pipes(machine, ceiling, whole)
+    elif crowded(machine, ceiling):
         yield _doubtful(
             f"{_title(ceiling)} starts {4 * pipes / whole:.1f} of four instructions a cycle",
             "a neighbour on the core's other thread takes that much of its front end: the limit "
             "is higher",
             "make calibrate, at another hour",
         )
-    elif not whole * (1 - BELOW) <= pipes <= whole * (1 + ABOVE):
+    else:
         yield _invalid(
             f"{_title(ceiling)} reads {_number(ceiling, 'flop_per_cycle'):.1f} FLOP/cycle: "
             f"{pipes:.2f} pipes, not a whole number",
             "a core starts whole instructions a cycle: the kernel, its count or the clock is wrong",
         )
-    else:
-        yield from _possible_pipes(machine, ceiling, whole)
 
 
 def _possible_pipes(machine: MachineSpec, ceiling: Ceiling, whole: float) -> Iterator[Finding]:

@@ -84,7 +84,10 @@ def _value(value: float, unit: str) -> str:
         return duration(value)
     if unit == "B":
         return capacity(value)
-    return significant(value) if unit in ("1", PER_CYCLE) else rate(value, unit)
+    if unit in ("1", PER_CYCLE):
+        return significant(value)
+    # Results a second: 2.61 G/s.
+    return rate(value, unit.removeprefix("1"))
 
 
 def _ratio(row: Difference) -> str:
