@@ -1,6 +1,7 @@
 """What has settled, what matters for that, and what a reader is told."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from calibrate import plan
 from calibrate.patience import half_width, tolerance, unsettled
 from calibrate.session import calibrate
 from calibrate.summary import NOISY
+from roofline.host.activity import Lookout
 from roofline.records import Calibration, Ceiling, Finding
 from roofline.store.schema import dumps
 from tests.builders import make_bandwidth, make_ceiling, make_machine
 from tests.fake_child import FakeChild, Planted, Watch
-from tests.test_session import AVX512, BLIND, FULL_BYTES, resources, subject
+from tests.test_session import AVX512, FULL_BYTES, resources, subject
 
 
 def with_interval(ceiling: Ceiling, below: float, above: float) -> Ceiling:
@@ -73,7 +75,7 @@ def patient(noise: float, patience: float, **children: Any) -> Calibration:
         lambda: FakeChild(planted=Planted(noise=noise), watch=watch, seed=next(seeds), **children),
         patience=patience,
         clock=watch,
-        lookout=BLIND,
+        lookout=Lookout(Path("/there is no such folder"), clock=watch),
     ).calibration
 
 
@@ -108,8 +110,8 @@ def test_what_never_settles_is_named_and_the_record_stays_bounded() -> None:
 
 
 def test_a_patience_that_is_over_is_named() -> None:
-    finding = told(patient(0.3, 1.0))
-    assert "after 1 s of patience (7 rounds in all)" in finding.what
+    finding = told(patient(0.3, 0.1))
+    assert "after 0.1 s of patience (7 rounds in all)" in finding.what
 
 
 def test_without_patience_nothing_is_said_of_settling() -> None:
