@@ -140,11 +140,11 @@ class Service:
         """Give back all memory, so that the round maps fresh pages."""
         self._use_rig().begin_round()
 
-    def run(self, case: dict[str, Any], samples: int) -> dict[str, Any]:
-        """Check and time one case."""
+    def run(self, case: dict[str, Any], samples: int, own: bool = False) -> dict[str, Any]:
+        """Check and time one case, in memory of its own if asked."""
         from benchmarks.wire import decode_case
 
-        sampled = self._use_rig().run(decode_case(case), samples)
+        sampled = self._use_rig().run(decode_case(case), samples, own=own)
         self._disturbance += sampled.disturbance
         return {
             "seconds": sampled.seconds,

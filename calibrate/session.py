@@ -8,8 +8,8 @@ from typing import Any
 
 from benchmarks import cases
 from calibrate.fit import fit
-from calibrate.plan import Plan, Step
 from calibrate.summary import condensed
+from calibrate.turns import Plan, Step, Visit
 from roofline.host.child import Child, OpenChild, Progress, described, time_now
 from roofline.records import (
     Calibration,
@@ -48,9 +48,12 @@ class Log:
         self._answers: dict[str, list[dict[str, Any]]] = {s.case.key: [] for s in plan.steps}
         self._steps = plan.steps
 
-    def add(self, step: Step, answer: dict[str, Any]) -> None:
-        """Keep one round of a case."""
-        self._answers[step.case.key].append(answer)
+    def add(self, visit: Visit, answer: dict[str, Any]) -> None:
+        """Keep one visit to a case; several in a round make one round's samples."""
+        answers = self._answers[visit.step.case.key]
+        if visit.again:
+            answer = _joined(answers.pop(), answer)
+        answers.append(answer)
 
     def measurements(self) -> tuple[Measurement, ...]:
         """Return every case's measurement with all its samples."""
@@ -150,14 +153,27 @@ def _prepare(child: Child, plan: Plan) -> float:
 
 
 def _measure(child: Child, plan: Plan, index: int, log: Log, progress: Progress) -> None:
-    total = len(plan.steps) * sum(plan.rounds)
+    total = plan.visits * sum(plan.rounds)
     first = sum(plan.rounds[:index])
     for number in range(first, first + plan.rounds[index]):
         child.ask("begin_round")
-        for place, step in enumerate(plan.in_round(number)):
-            progress(number * len(plan.steps) + place, total, step.case.benchmark)
-            request = dataclasses.asdict(step.case)
-            log.add(step, child.ask("run", case=request, samples=step.samples))
+        for place, visit in enumerate(plan.in_round(number)):
+            case = visit.step.case
+            progress(number * plan.visits + place, total, case.benchmark)
+            own = {"own": True} if visit.again else {}
+            request = {"case": dataclasses.asdict(case), "samples": visit.step.samples, **own}
+            log.add(visit, child.ask("run", **request))
+
+
+def _joined(answer: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return two visits to a case as one answer."""
+    chains, others = answer["steps_per_second"], other["steps_per_second"]
+    return answer | {
+        "seconds": [*answer["seconds"], *other["seconds"]],
+        "steps_per_second": {name: [*chains[name], *others[name]] for name in chains},
+        "checked": answer["checked"] and other["checked"],
+        "dropped": answer["dropped"] + other["dropped"],
+    }
 
 
 def _merged(seen: Sequence[Mapping[str, Any]]) -> Conditions:
