@@ -34,7 +34,7 @@ def seen(ratio: float, best: float | None, **facts: Any) -> Evidence:
         (1.15, 0.85, "can't tell"),
         # One of the two says less, the other more.
         (0.92, 0.87, "changed"),
-        (0.96, 0.95, "can't tell"),
+        (0.93, 0.95, "can't tell"),
         (1.00, 1.00, "same"),
     ],
 )
@@ -71,7 +71,7 @@ def test_pipes_and_caches_have_best_windows_and_memory_has_none() -> None:
     assert floors["compute", None] is not None
     assert all(floors["bandwidth", level] is not None for level in ("L1", "L2", "L3"))
     assert floors["bandwidth", "DRAM"] is None
-    assert floors["latency", "L1"] is None
+    assert floors["overhead", None] is None
     assert floors["clock", None] is None
 
 

@@ -116,7 +116,7 @@ def _by_both(seen: Evidence, best: float, floor: float) -> tuple[Outcome, str]:
     moved = calm or (mean > floor and least > _EACH * floor)
     if moved and (best > 1) == (ratio > 1):
         return "changed", f"{by(ratio)}, {by(best)} at its best"
-    if (same := _same(seen)) is not None:
+    if distance(best) <= floor and (same := _same(seen)) is not None:
         return same
     return "can't tell", f"{by(ratio)}, but {by(best)} at its best"
 
