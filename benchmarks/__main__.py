@@ -152,11 +152,11 @@ class Service:
             "switches": self._disturbance.involuntary_switches - before.involuntary_switches,
         }
 
-    def run(self, case: dict[str, Any], samples: int) -> dict[str, Any]:
-        """Check and time one case."""
+    def run(self, case: dict[str, Any], samples: int, own: bool = False) -> dict[str, Any]:
+        """Check and time one case, in memory of its own if asked."""
         from benchmarks.wire import decode_case
 
-        sampled = self._use_rig().run(decode_case(case), samples)
+        sampled = self._use_rig().run(decode_case(case), samples, own=own)
         self._disturbance += sampled.disturbance
         return {
             "seconds": sampled.seconds,

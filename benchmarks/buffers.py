@@ -34,7 +34,9 @@ class Buffer:
         # Python maps shared memory unless told otherwise, and huge pages don't back that.
         private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         try:
-            self._map = mmap.mmap(-1, max(size, PAGE) + HUGE_PAGE, flags=private)
+            # Whole huge pages, or the last would hang over the end and be small ones.
+            whole = -(-max(size, PAGE) // HUGE_PAGE) * HUGE_PAGE
+            self._map = mmap.mmap(-1, whole + HUGE_PAGE, flags=private)
         except OSError as error:
             raise MemoryError(error.strerror) from error
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._map))

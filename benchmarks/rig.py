@@ -76,8 +76,13 @@ class Rig:
         """Give all memory back, so that the next case maps fresh pages."""
         self._places = {}
 
-    def run(self, case: Case, samples: int) -> Sampled:
+    def run(self, case: Case, samples: int, *, own: bool = False) -> Sampled:
         """Check a case, then time it.
+
+        Args:
+            case: what to run.
+            samples: how many to take.
+            own: map memory for this run alone, instead of using what the round's cases share.
 
         Raises:
             RooflineError: its answer is wrong, or the team can't be started.
@@ -92,14 +97,19 @@ class Rig:
                 return self._first_touches(case, samples)
         if case.parameters.get("prefaulted") is False:
             return self._unprefaulted(case, samples)
-        return self._steady(case, samples)
+        return self._steady(case, samples, self._own(case) if own else self._memory(case))
 
     def huge_page_fraction(self) -> float | None:
         """Return the share that huge pages backed of the memory last mapped with their advice."""
         return self._huge_share
 
-    def _steady(self, case: Case, samples: int) -> Sampled:
-        tasks = self._tasks(case, self._memory(case))
+    def _own(self, case: Case) -> list[Place]:
+        huge = case.parameters.get("huge") is not False
+        rooms = [_room((case,), index, huge=huge) for index in range(case.threads)]
+        return list(self.team.each(case.threads, lambda i: map_place(*rooms[i], huge=huge)))
+
+    def _steady(self, case: Case, samples: int, places: Sequence[Place]) -> Sampled:
+        tasks = self._tasks(case, places)
         self._check(case, tasks)
         if warm := cases.warm_up(case):
             self._time(case, [[task.segment(warm)] for task in tasks], 1)

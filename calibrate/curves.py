@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from benchmarks import cases
 from calibrate import levels
 from calibrate.levels import Level, Point
-from calibrate.summary import ceiling, summarise
+from calibrate.summary import best, ceiling, summarise
 from roofline.physics import robust
 from roofline.records import Ceiling, Finding, MachineSpec, Measurement
 
@@ -187,5 +187,6 @@ def _bandwidth(one: Measurement, level: str) -> Ceiling:
         bits=one.case.bits,
         evidence={
             "working_set": one.case.working_set_bytes,
+            "best": best(one.seconds, lambda seconds: nominal / seconds),
         },
     )

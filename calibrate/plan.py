@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from benchmarks import cases
 from calibrate import arithmetic
+from calibrate.turns import Plan, Step, visits
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.physics.isa import Vector
 from roofline.records import Case, Finding, MachineSpec
 from roofline.units import capacity
+
+__all__ = ["Plan", "Resources", "Step", "draw_up", "last_level_bytes"]
 
 _MIB = 1 << 20
 # STREAM's rule: each array at least four times the last-level caches together.
@@ -48,37 +51,6 @@ class Resources:
     huge_pages: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A case and how many samples of it a round takes."""
-
-    case: Case
-    samples: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Steps, the rounds that each child makes of them, and what had to be left out."""
-
-    steps: tuple[Step, ...]
-    rounds: tuple[int, ...]
-    findings: tuple[Finding, ...] = ()
-
-    def in_round(self, number: int) -> tuple[Step, ...]:
-        """Return the steps in the order of one round.
-
-        The order turns with the round, by equal parts, so that no case always comes at the same
-        moment; rounds beyond the planned ones begin between these. Steps that share pages of the
-        same kind stay together, since mapping takes time.
-        """
-        small = [s for s in self.steps if s.case.parameters.get("huge") is not False]
-        plain = [s for s in self.steps if s.case.parameters.get("huge") is False]
-        planned = max(1, sum(self.rounds))
-        halves = 2 * (number % planned) + number // planned % 2
-        turn = halves * len(small) // (2 * planned)
-        return (*small[turn:], *small[:turn], *plain)
-
-
 def draw_up(resources: Resources, *, quick: bool) -> Plan:
     """Return the plan for a machine: 9 rounds in 3 children, or 7 in 3 when quick.
 
@@ -89,7 +61,7 @@ def draw_up(resources: Resources, *, quick: bool) -> Plan:
     array, findings = _array_bytes(resources, quick=quick)
     teams = sorted({1, resources.threads})
     steps = [
-        Step(case=case, samples=samples)
+        Step(case=case, samples=samples, visits=1 if quick else visits(resources.machine, case))
         for threads in teams
         for case, samples in _team_cases(resources, threads, array, quick=quick)
     ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks import cases
-from calibrate.plan import Plan, Step
+from calibrate.turns import Plan, Step, Visit
 from roofline.host.activity import Lookout
 from roofline.host.child import Child, OpenChild, Progress, described
 from roofline.records import Conditions, Measurement, Round, Software
@@ -115,11 +115,11 @@ class Rounds:
     def _round(self, child: Child) -> None:
         child.ask("begin_round")
         self._lookout.begin()
-        number, steps = len(self._made), len(self._plan.steps)
-        total, dropped = steps * sum(self._plan.rounds), 0
-        for place, step in enumerate(self._plan.in_round(number)):
-            self._progress(number * steps + place, total, step.case.benchmark)
-            dropped += self._run(child, step)
+        number, visits = len(self._made), self._plan.visits
+        total, dropped = visits * sum(self._plan.rounds), 0
+        for place, visit in enumerate(self._plan.in_round(number)):
+            self._progress(number * visits + place, total, visit.step.case.benchmark)
+            dropped += self._run(child, visit)
         ended = child.ask("end_round")
         besides = self._lookout.end(float(ended["cpu_seconds"]))
         self._made.append(
@@ -133,10 +133,13 @@ class Rounds:
             )
         )
 
-    def _run(self, child: Child, step: Step) -> int:
-        request = dataclasses.asdict(step.case)
-        answer = child.ask("run", case=request, samples=step.samples)
-        self._answers[step.case.key].append(answer)
+    def _run(self, child: Child, visit: Visit) -> int:
+        """Run a case; several visits in a round make one round's samples."""
+        case, samples = visit.step.case, visit.step.samples
+        own = {"own": True} if visit.again else {}
+        answer = child.ask("run", case=dataclasses.asdict(case), samples=samples, **own)
+        answers = self._answers[case.key]
+        answers.append(_joined(answers.pop(), answer) if visit.again else answer)
         return int(answer["dropped"])
 
     def _measurement(self, step: Step) -> Measurement:
@@ -155,6 +158,17 @@ class Rounds:
             kernel_digest=answers[0]["kernel_digest"],
             dropped=sum(answer["dropped"] for answer in answers),
         )
+
+
+def _joined(answer: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return two visits to a case as one answer."""
+    chains, others = answer["steps_per_second"], other["steps_per_second"]
+    return answer | {
+        "seconds": [*answer["seconds"], *other["seconds"]],
+        "steps_per_second": {name: [*chains[name], *others[name]] for name in chains},
+        "checked": answer["checked"] and other["checked"],
+        "dropped": answer["dropped"] + other["dropped"],
+    }
 
 
 def _short(value: float) -> float:

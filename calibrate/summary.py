@@ -18,6 +18,8 @@ NOISY: Mapping[Kind, float] = {
     "overhead": 0.15,
     "effect": 0.1,
 }
+# The share of samples below the best that is quoted: never the largest, which grows with patience.
+_BEST = 0.95
 # So many spreads may the best and the worst round be away.
 RANGE = 4
 
@@ -79,6 +81,11 @@ def ceiling(kind: Kind, name: str, unit: Unit, summary: Summary, **details: Any)
         evidence={name: _shortened(value) for name, value in evidence.items()},
         **details,
     )
+
+
+def best(rounds: Rounds, figure: Callable[[float], float]) -> float:
+    """Return the 95th percentile of a rate over all samples: what disturbed windows don't move."""
+    return robust.percentile([figure(sample) for sample in flat(rounds)], _BEST)
 
 
 def short(value: float, digits: int = 5) -> float:

@@ -240,10 +240,10 @@ class FakeChild:
     def _end_round(self) -> dict[str, Any]:
         return {"cpu_seconds": self.cpu_seconds, "switches": 2}
 
-    def _run(self, case: dict[str, Any], samples: int) -> dict[str, Any]:
+    def _run(self, case: dict[str, Any], samples: int, own: bool = False) -> dict[str, Any]:
         wanted = Case(**case)
         assert wanted.key in self._prepared
-        self.watch.now += 0.01
+        self.watch.now += 0.02 if own else 0.01
         dice = random.Random(f"{self.seed} {len(self.asked)}")
         slower = [self._drift * (1 + dice.gauss(0, self.planted.noise / 3)) for _ in range(samples)]
         seconds, steps = self.planted.seconds(wanted), self.planted.steps_per_second(wanted)

@@ -42,6 +42,15 @@ def test_a_buffer_starts_on_a_huge_page(size: int, huge: bool | None) -> None:
     assert buffer.view().nbytes == size // 8 * 8
 
 
+@pytest.mark.parametrize("size", [1, 4096, 3 * MIB])
+def test_a_buffer_ends_on_a_whole_huge_page(size: int) -> None:
+    # Else its last bytes could never lie in one, whatever is advised.
+    buffer = Buffer(size, huge=True)
+    start = buffer.address - buffer._skip
+    end = start + len(buffer._map)
+    assert buffer.address + -(-size // HUGE_PAGE) * HUGE_PAGE <= end
+
+
 def test_the_view_is_the_memory_at_the_address() -> None:
     buffer = Buffer(64 * 1024, huge=None)
     assert buffer.view().ctypes.data == buffer.address

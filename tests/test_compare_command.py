@@ -227,7 +227,7 @@ def test_no_latest_sweep_tells_the_way_to_one(
     ("change", "word"),
     [
         (lambda text: text.replace('"sweep"', '"calibration"'), "not a valid record"),
-        (lambda text: text.replace('"format":1', '"format":99'), "format 99"),
+        (lambda text: text.replace('"format":2', '"format":99'), "format 99"),
         (lambda text: text[: len(text) // 2], "damaged JSON"),
         (lambda _: dumps(reference()), "is a calibration, not a sweep"),
         (lambda _: "", "damaged JSON"),

@@ -26,13 +26,14 @@ def at(time: str) -> Calibration:
 def slower(calibration: Calibration) -> Calibration:
     """Return a calibration whose first ceiling was measured at 0.8 of its speed."""
     first, *others = calibration.ceilings
-    cycles = float(first.evidence["flop_per_cycle_median"] or 0)
+    figures = ("flop_per_cycle_median", "flop_per_cycle")
+    cycles = {name: 0.8 * float(first.evidence[name] or 0) for name in figures}
     peak = replace(
         first,
         typical=0.8 * first.typical,
         low=0.8 * first.low,
         high=0.8 * first.high,
-        evidence={**first.evidence, "flop_per_cycle_median": 0.8 * cycles},
+        evidence={**first.evidence, **cycles},
     )
     one, *rest = calibration.measurements
     seconds = tuple(tuple(s / 0.8 for s in samples) for samples in one.seconds)

@@ -181,7 +181,7 @@ RECORD = dumps(make_calibration()).encode()
         (b"\xff\xfe{}", "not UTF-8"),
         (b"[" * 200_000, "nested too deeply"),
         (b'{"name":"another tool"}', "its kind is None"),
-        (RECORD.replace(b'"format":1', b'"format":2'), "update calibrated-roofline"),
+        (RECORD.replace(b'"format":2', b'"format":3'), "update calibrated-roofline"),
         (RECORD.replace(b"2026-11-23T00", b"2026-11-23T01"), "time when it was started"),
         (RECORD.replace(b"2026-11-23T00:59:59Z", b"yesterday"), "isn't written like"),
         (RECORD.replace(b'"cores":2', b'"cores":3'), "wrong folder: it belongs in <site>/genuine"),

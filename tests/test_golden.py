@@ -8,16 +8,17 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from roofline.physics.noise import verdict
-from roofline.records import Calibration, Kind
+from roofline.records import FORMAT, Calibration, Kind
 from roofline.store.schema import KINDS, dumps, kind_of, loads, loads_as
 from tests.sweep_builders import make_complete_sweep
 
 FOLDER = Path(__file__).parent / "golden"
-GOLDEN = {kind: FOLDER / f"{kind}-1.json" for kind in KINDS}
-# What came later without a new format: latencies, mixes, dot products, calls, migrations.
-LATER = {"calibration": FOLDER / "calibration-1-latency.json"}
+GOLDEN = {kind: FOLDER / f"{kind}-{FORMAT}.json" for kind in KINDS}
+# Made in the first format, without a new one: latencies, mixes, dot products, calls, migrations.
+LATER = {"calibration": FOLDER / f"calibration-{FORMAT}-latency.json"}
 # And what others did while each round was made.
-ROUNDS = {"calibration": FOLDER / "calibration-1-rounds.json"}
+ROUNDS = {"calibration": FOLDER / f"calibration-{FORMAT}-rounds.json"}
+OLDER = sorted(FOLDER.glob("*-1*.json"))
 
 
 def classes_in(annotation: Any) -> set[type]:
@@ -38,6 +39,13 @@ def test_the_golden_record_loads_for_ever(kind: str, path: Path) -> None:
     record = loads(text)
     assert kind_of(type(record)) == kind
     assert dumps(record) == text
+
+
+@pytest.mark.parametrize("path", [p for p in OLDER if "article" not in p.name], ids=str)
+def test_a_record_of_an_older_format_says_the_same_as_the_newest(path: Path) -> None:
+    newest = path.with_name(path.name.replace("-1", f"-{FORMAT}"))
+    assert path.read_text() != newest.read_text()
+    assert loads(path.read_text()) == loads(newest.read_text())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import benchmarks.rig as rig_module
 from benchmarks import cases, clock, dot, fma, latency, pagefault, stream
-from benchmarks.arena import map_place
+from benchmarks.arena import Place, map_place
 from benchmarks.assembly import HOST_IS_X86
 from benchmarks.buffers import Buffer
 from benchmarks.conditions import huge_page_policy
@@ -136,6 +137,26 @@ def test_cases_of_a_round_share_their_memory_and_a_new_round_maps_anew(
     subject.begin_round()
     (second,) = subject._memory(case)
     assert second is not first
+
+
+def test_a_run_in_memory_of_its_own_leaves_what_the_round_shares(
+    cpu: int, kernels: KernelCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = Rig([cpu], kernels)
+    case = at(WIDEST, "read", {"fused": WIDEST.fused}, working_set_bytes=ARRAY)
+    subject.run(case, samples=1)
+    shared = subject._memory(case)
+    mapped: list[Place] = []
+
+    def noted(*sizes: int, huge: bool | None) -> Place:
+        mapped.append(map_place(*sizes, huge=huge))
+        return mapped[-1]
+
+    monkeypatch.setattr(rig_module, "map_place", noted)
+    assert subject.run(case, samples=2, own=True).checked
+    assert len(mapped) == 1
+    assert mapped[0].inputs.size < 2 * ARRAY + (1 << 20)
+    assert subject._memory(case) == shared
 
 
 def test_the_huge_share_is_of_memory_that_asked_for_huge_pages(

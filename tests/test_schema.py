@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +31,10 @@ from tests.builders import (
     make_machine,
     make_measurement,
 )
+from tests.record_cells import with_cell
+from tests.reference import reference
 
+GOLDEN = Path(__file__).parent / "golden"
 PLAIN = json.loads(dumps(make_calibration()))
 
 
@@ -38,11 +43,7 @@ def edited(**changes: Any) -> str:
 
 
 def cell(table: str, column: str, value: object) -> str:
-    tree = json.loads(dumps(make_calibration()))
-    columns, *rows = tree[table]
-    rows[0] += [None] * (len(columns) - len(rows[0]))
-    rows[0][columns.index(column)] = value
-    return json.dumps(tree)
+    return with_cell(make_calibration(), table, column, value)
 
 
 def test_a_record_comes_back_equal() -> None:
@@ -51,8 +52,8 @@ def test_a_record_comes_back_equal() -> None:
 
 def test_the_first_key_is_the_kind_and_each_item_has_a_line() -> None:
     lines = dumps(make_calibration()).splitlines()
-    assert lines[:3] == ["{", '"kind":"calibration",', '"format":1,']
-    assert sum(line.startswith('["bandwidth","read.') for line in lines) == 8
+    assert lines[:3] == ["{", '"kind":"calibration",', '"format":2,']
+    assert sum(line.startswith('["read.') for line in lines) == 8
     assert len(lines) < 50
 
 
@@ -93,7 +94,7 @@ def test_numbers_are_short_and_keep_their_type(value: object, text: str) -> None
 def test_rounds_keep_five_digits_and_lose_their_brackets_when_single() -> None:
     rounds = ((1.23456789e-4,), (1.0e-4, 2.0e-4))
     text = dumps(make_calibration(measurements=(make_measurement(seconds=rounds),)))
-    assert "[0.00012346,[1e-4,2e-4]]" in text
+    assert "[-8,12346,[10000,20000]]" in text
     assert loads_as(Calibration, text).measurements[0].seconds == ((1.2346e-4,), (1e-4, 2e-4))
 
 
@@ -144,14 +145,16 @@ def test_a_value_without_a_place_in_json_is_refused_in_writing() -> None:
         (edited(findings=[{"severity": "fatal", "what": ""}]), "severity"),
         (edited(findings=[{"severity": ["note"], "what": ""}]), "severity"),
         (edited(findings=[{"severity": "note"}]), "required field is missing.*findings.0..what"),
-        (edited(ceilings=[]), "ceilings is not a table"),
         (edited(ceilings={}), "ceilings is not a table"),
-        (edited(ceilings=[["kind", "kind"]]), "distinct column names"),
-        (edited(ceilings=[["kind", 1]]), "distinct column names"),
-        (edited(ceilings=[["kind"], ["clock", 1]]), "longer than its columns"),
-        (edited(ceilings=[["a", "a.b"], ["x", 1]]), "column 'a.b' of ceilings misfits"),
-        (edited(ceilings=[["a.b", "a"], ["x", 1]]), "column 'a' of ceilings misfits"),
-        (edited(ceilings=[["kind" + ".x" * 50_000], [1]]), "not a valid record"),
+        (edited(ceilings=[1]), "ceilings is not a table"),
+        (edited(ceilings=[["clock"]]), "ceilings is not a table"),
+        (edited(ceilings=[{}]), "distinct column names"),
+        (edited(ceilings=[{"columns": ["kind", "kind"]}]), "distinct column names"),
+        (edited(ceilings=[{"columns": ["kind", 1]}]), "distinct column names"),
+        (edited(ceilings=[{"columns": ["kind"]}, ["clock", 1]]), "longer than its columns"),
+        (edited(ceilings=[{"columns": ["a", "a.b"]}, ["x", 1]]), "'a.b' of ceilings misfits"),
+        (edited(ceilings=[{"a.b": 1, "columns": ["a"]}, ["x"]]), "'a' of ceilings misfits"),
+        (edited(ceilings=[{"columns": ["kind" + ".x" * 50_000]}, [1]]), "not a valid record"),
         (
             cell("ceilings", "typical", "fast"),
             "expected a number, not 'fast' .*ceilings.0..typical",
@@ -159,9 +162,12 @@ def test_a_value_without_a_place_in_json_is_refused_in_writing() -> None:
         (cell("ceilings", "typical", None), "required field is missing"),
         (cell("ceilings", "interval", [1.0]), "expected 2 items, not 1"),
         (cell("ceilings", "evidence.rounds", [1]), "expected a number, not a list"),
-        (cell("measurements", "seconds", [["x"]]), "expected a number, not 'x'"),
+        (cell("measurements", "seconds", [0, ["x"]]), "expected a whole number, not 'x'"),
+        (cell("measurements", "seconds", [1.5, 1]), "expected a whole number, not '1.5'"),
+        (cell("measurements", "seconds", [0, 2.5]), "expected a whole number, not '2.5'"),
+        (cell("measurements", "seconds", [9999, 1]), "finite"),
         (cell("measurements", "seconds", "123"), "expected a list"),
-        (cell("measurements", "steps_per_second.imul", [True]), "expected a number, not True"),
+        (cell("measurements", "steps_per_second.imul", [True]), "a whole number, not 'True'"),
     ],
 )
 def test_what_is_no_record_is_refused_with_its_reason(text: str, reason: str) -> None:
@@ -172,8 +178,8 @@ def test_what_is_no_record_is_refused_with_its_reason(text: str, reason: str) ->
 
 
 def test_a_newer_format_asks_for_an_update() -> None:
-    with pytest.raises(RooflineError, match=r"format 2 .* update calibrated-roofline"):
-        loads(edited(format=2))
+    with pytest.raises(RooflineError, match=r"format 3 .* update calibrated-roofline"):
+        loads(edited(format=3))
 
 
 @pytest.mark.parametrize("bad", [0, -5, None, "1", True, 1.0])
@@ -187,11 +193,12 @@ def test_an_older_format_is_upgraded_a_step_at_a_time(monkeypatch: pytest.Monkey
         tree["node"] = tree.pop("host")
         return tree
 
-    old = json.loads(edited(format=-1))
+    text = (GOLDEN / "calibration-1.json").read_text()
+    old = json.loads(text) | {"format": -1}
     old["host"] = old.pop("node")
     monkeypatch.setitem(schema.UPGRADES, -1, renamed)
     monkeypatch.setitem(schema.UPGRADES, 0, dict)
-    assert loads(json.dumps(old)) == make_calibration()
+    assert loads(json.dumps(old)) == loads(text)
 
 
 def record_of_size(measured: int, ceilings: int, rounds: int) -> records.Calibration:
@@ -248,11 +255,41 @@ def _measurement_of(k: int, rounds: int) -> records.Measurement:
     )
 
 
-@pytest.mark.parametrize(("sizes", "limit"), [((130, 60, 7), 64_000), ((60, 40, 3), 32_000)])
+@pytest.mark.parametrize(("sizes", "limit"), [((220, 120, 9), 64_000), ((110, 90, 7), 32_000)])
 def test_a_record_stays_small(sizes: tuple[int, int, int], limit: int) -> None:
     text = dumps(record_of_size(*sizes))
     assert len(text.encode()) <= limit
     assert dumps(loads(text)) == text
+
+
+def test_a_real_record_with_half_as_many_figures_more_stays_small() -> None:
+    known = reference()
+    more = tuple(replace(c, name=f"{c.name}-more") for c in known.ceilings[::2])
+    others = tuple(
+        replace(m, case=replace(m.case, parameters={**m.case.parameters, "more": True}))
+        for m in known.measurements[::2]
+    )
+    grown = replace(
+        known,
+        ceilings=known.ceilings + more,
+        measurements=known.measurements + others,
+    )
+    text = dumps(grown)
+    assert len(text.encode()) <= 64_000
+    assert loads(text) == grown
+
+
+def test_what_a_section_shares_is_said_once_and_its_exceptions_on_their_lines() -> None:
+    dtypes = ("float32", "float32", "float32", "float32", "int8")
+    made = [
+        make_measurement(case=Case(benchmark="stream.read", dtype=dtype, working_set_bytes=4096))
+        for dtype in dtypes
+    ]
+    text = dumps(make_calibration(measurements=tuple(made)))
+    assert text.count("float32") == 1
+    assert text.count("stream.read") == 1
+    again = loads_as(Calibration, text).measurements
+    assert tuple(one.case.dtype for one in again) == dtypes
 
 
 NUMBERS = st.floats(min_value=-1e300, max_value=1e300)
@@ -287,3 +324,16 @@ def test_any_measurement_survives(found: tuple[records.Measurement, ...], taken:
 def test_importing_the_store_does_not_import_cattrs() -> None:
     code = "import sys, roofline.store.files; sys.exit('cattrs' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_recipe_in_the_folder_of_results_reads_a_record() -> None:
+    readme = (GOLDEN.parents[1] / "results" / "README.md").read_text()
+    code = (
+        readme.split("```python\n")[1].split("```")[0].replace("frame = pandas", "# frame = pandas")
+    )
+    path = GOLDEN / "calibration-2-latency.json"
+    found: dict[str, Any] = {"json": json, "path": path}
+    exec(code, found)
+    record = loads_as(Calibration, path.read_text())
+    assert len(found["rows"]) == len(record.measurements)
+    assert found["seconds"] == pytest.approx([s for (s,) in record.measurements[0].seconds])

@@ -141,7 +141,7 @@ def test_memory_that_there_is_not_is_a_sentence(service: Service) -> None:
 def test_a_failure_that_nobody_foresaw_is_an_answer_too(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ArithmeticError("singular")
 
     monkeypatch.setattr(Rig, "run", fail)

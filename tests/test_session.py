@@ -291,6 +291,16 @@ def test_every_sample_of_every_round_lies_beside_the_record(quick: Outcome) -> N
     assert set(kept["steps_per_second"]) == {"imul", "vector"}
 
 
+def test_a_round_s_samples_are_those_of_all_its_visits(full: Outcome) -> None:
+    lengths = {
+        len(samples)
+        for key, kept in full.samples.items()
+        if key.startswith("read-curve")
+        for samples in kept["seconds"]
+    }
+    assert lengths == {5, 15}
+
+
 def test_a_full_record_of_two_cores_fits_in_64_kb(full: Outcome) -> None:
     assert len(dumps(full.calibration).encode()) <= FULL_BYTES
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calibrate.summary import NOISY, ceiling, condensed, flat, summarise
+from calibrate.summary import NOISY, best, ceiling, condensed, flat, summarise
 from roofline.records import Rounds
 from tests.builders import make_measurement
 
@@ -85,3 +85,11 @@ def test_a_condensed_measurement_keeps_one_median_a_round() -> None:
 def test_a_condensed_median_has_four_digits() -> None:
     (short,) = condensed([make_measurement(seconds=((1.23456789e-5,),))])
     assert short.seconds == ((1.235e-5,),)
+
+
+def test_the_best_is_what_one_sample_in_twenty_exceeds() -> None:
+    seconds = tuple(tuple(1 / (20 * r + s + 1) for s in range(20)) for r in range(5))
+    assert best(seconds, lambda one: 1 / one) == pytest.approx(95, abs=0.1)
+    # Half of all windows disturbed: still the same.
+    halved = tuple(tuple(2 * one if i % 2 else one for i, one in enumerate(r)) for r in seconds)
+    assert best(halved, lambda one: 1 / one) == pytest.approx(95, rel=0.07)

@@ -20,6 +20,7 @@ from roofline.records import (
 )
 from roofline.store.schema import dumps, loads, loads_as
 from tests.builders import make_calibration, make_machine
+from tests.record_cells import flattened, with_cell
 from tests.sweep_builders import make_shape, make_sweep, make_timing
 
 LIMIT_BYTES = 64_000
@@ -35,13 +36,7 @@ def without(name: str) -> str:
 
 
 def cell(table: str, column: str, value: object) -> str:
-    tree = json.loads(dumps(make_sweep()))
-    columns, *rows = tree[table]
-    if column not in columns:
-        columns.append(column)
-    rows[0] += [None] * (len(columns) - len(rows[0]))
-    rows[0][columns.index(column)] = value
-    return json.dumps(tree)
+    return with_cell(make_sweep(), table, column, value)
 
 
 def test_a_sweep_comes_back_equal() -> None:
@@ -55,16 +50,16 @@ def test_a_sweep_without_layers_or_anchors_comes_back_equal() -> None:
 
 def test_layers_and_anchors_have_a_line_each() -> None:
     lines = dumps(make_sweep()).splitlines()
-    assert lines[:3] == ["{", '"kind":"sweep",', '"format":1,']
+    assert lines[:3] == ["{", '"kind":"sweep",', '"format":2,']
     first = lines.index('"timings":[')
-    assert lines[first + 1].startswith('["name","shape.in_channels","shape.height",')
+    assert '"columns":["name","shape.in_channels","shape.height",' in lines[first + 1]
     assert lines[first + 2].startswith('["layer1.0.conv1",64,56,56,64,[3,3],')
-    assert '["ceiling","unit","rates"],' in lines
+    assert '{"columns":["ceiling","unit","rates"]},' in lines
     assert '["read.DRAM","B/s",[2.63e10,2.6e10,2.65e10]]' in lines
 
 
 def test_defaults_are_left_out() -> None:
-    columns = PLAIN["timings"][0]
+    columns = flattened(PLAIN["timings"])[0]["columns"]
     assert {"shape.kernel", "shape.stride", "details.algorithm"} <= set(columns)
     assert not {"shape.batch", "shape.bias", "shape.dtype", "shape.dilation"} & set(columns)
     assert not {"isa_cap", "cache", "findings", "supersedes"} & PLAIN.keys()
@@ -88,9 +83,9 @@ def test_a_sweep_is_read_as_such_and_not_as_a_calibration() -> None:
     ("text", "reason"),
     [
         (edited(kind="calibration"), "not a valid record"),
-        (edited(format=2), "update calibrated-roofline"),
+        (edited(format=3), "update calibrated-roofline"),
         (edited(surprise=1), "unknown field surprise"),
-        (edited(ceilings=[["kind"]]), "unknown field ceilings"),
+        (edited(ceilings=[]), "unknown field ceilings"),
         (without("subject"), "required field is missing.*subject"),
         (without("calibration"), "required field is missing.*calibration"),
         (without("timings"), "required field is missing.*timings"),
@@ -99,14 +94,14 @@ def test_a_sweep_is_read_as_such_and_not_as_a_calibration() -> None:
         (edited(cache=None), "None not in literal .*cache"),
         (edited(calibration={}), "expected a text, not an object .*calibration"),
         (edited(timings={}), "timings is not a table"),
-        (edited(anchors=[]), "anchors is not a table"),
-        (edited(anchors=[["ceiling", "unit"], ["read.L1", "B/s"]]), "field is missing.*rates"),
+        (edited(anchors=["rates"]), "anchors is not a table"),
+        (edited(anchors=[{"columns": ["ceiling"]}, ["read.L1"]]), "field is missing.*unit"),
         (cell("anchors", "rates", 2.6e10), "expected a list, not 26000000000.0 .*rates"),
         (cell("anchors", "rates", [2.6e10, "x"]), "expected a number, not 'x'"),
         (cell("anchors", "pace", 1), "unknown field pace"),
         (cell("timings", "name", None), "required field is missing.*timings.0..name"),
         (cell("timings", "seconds", "1e-3"), "expected a list, not '1e-3' .*seconds"),
-        (cell("timings", "seconds", [[True]]), "expected a number, not True"),
+        (cell("timings", "seconds", [0, [True]]), "expected a whole number, not 'True'"),
         (cell("timings", "loops", [1.5]), "expected a whole number, not 1.5"),
         (cell("timings", "checked", 1), "expected true or false, not 1"),
         (cell("timings", "shape.kernel", 3), "expected a list, not 3 .*kernel"),

@@ -1,42 +1,31 @@
 """What changed between two calibrations, ceiling by ceiling, and what can't be told.
 
-A ceiling has `changed` when chance and custom are both ruled out: its rounds lie apart by more than
-chance explains among this many ceilings (`ranks`), and the ratio is beyond a floor, because two
-calibrations of an unchanged machine differ by more than the rounds of one do; FLOP/cycle that moved
-in the best windows as well needs no ranks. It is the `same` when
-the whole interval lies inside the floor. Compute is compared per cycle, and what all clocks or all
-memory figures of a team share is said once: each of them is compared beside it.
+A ceiling has `changed` when chance and custom are both ruled out. Of pipes and caches
+the best windows tell (`verdicts`). Of the rest, rounds lie apart by more than chance explains among
+this many ceilings (`ranks`), and the ratio is beyond a floor, because two calibrations of an
+unchanged machine differ by more than the rounds of one do. It is the `same` when the whole interval
+lies inside the floor. Compute is compared per cycle, and what all clocks or all memory figures of a
+team share is said once: each of them is compared beside it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from roofline.physics import ranks
-from roofline.physics.pairing import OTHER_SIZES, Pair, alike, paired
+from roofline.physics import ranks, verdicts
+from roofline.physics.pairing import OTHER_SIZES, PER_CYCLE, Pair, alike, paired
 from roofline.physics.replicates import Contrast, contrast
 from roofline.physics.robust import median
-from roofline.records import Calibration, Ceiling, Kind
+from roofline.physics.verdicts import (
+    FLOORS,
+    LEVEL_FLOORS,
+    Evidence,
+    Outcome,
+    distance,
+    floor_of,
+    together_of,
+)
+from roofline.records import Calibration, Kind
 
-Outcome = Literal["same", "changed", "can't tell"]
-
-# How far apart two calibrations of an unchanged machine may be, as a fraction: page placement and
-# neighbours differ between runs, the more the further from the core (docs/performance.md).
-FLOORS: Mapping[Kind, float] = {
-    "compute": 0.02,
-    "operation": 0.05,
-    "clock": 0.03,
-    "capacity": 0.25,
-    "overhead": 0.2,
-    "effect": 0.2,
-}
-# A team is as slow as its most disturbed core: between calibrations of one virtual machine, one
-# core's FLOP/cycle came back within 2.4 % in 95 of 100 pairs, two cores' within 4.3 %.
-TEAM_COMPUTE = 0.05
-LEVEL_FLOORS: Mapping[str, float] = {"L1": 0.05, "DRAM": 0.15}
-OTHER_LEVELS = 0.1
-# Nothing that may have moved by more than this is called the same, however coarse its floor.
-SAME_AT_MOST = 0.1
 # Neighbours of a virtual machine moved its memory bandwidth by up to 2.4 within twenty minutes.
 NEIGHBOURS = 2.5
 # Fewer don't speak for a family.
@@ -56,7 +45,7 @@ class Difference:
         unit: of `a` and `b`: the ceiling's, or FLOP/cycle of one core.
         a, b: typical values; None for a family.
         ratio, interval, p: b / a by `ranks`, with its 95 % interval and p-value.
-        peak: b / a of FLOP/cycle in the best windows (95th percentiles); None but for compute.
+        peak: b / a of the best windows (95th percentiles); None where unknown.
         shared: the factor, left out of `ratio`, that its whole family moved by.
         floor: the ratio must be beyond 1 + floor to be a change.
         rounds: how many in A and in B.
@@ -108,15 +97,6 @@ def differences(a: Calibration, b: Calibration) -> Differences:
         only_a=tuple(key for key in names[0] if key not in common),
         only_b=tuple(key for key in names[1] if key not in common),
     )
-
-
-def floor_of(ceiling: Ceiling) -> float:
-    """Return how far two calibrations of an unchanged machine may be apart in a ceiling."""
-    if ceiling.level is not None and ceiling.kind != "capacity":
-        return LEVEL_FLOORS.get(ceiling.level, OTHER_LEVELS)
-    if ceiling.kind == "compute" and ceiling.threads > 1:
-        return TEAM_COMPUTE
-    return FLOORS.get(ceiling.kind, FLOORS["overhead"])
 
 
 def _judged(pairs: Sequence[Pair], *, virtual: bool) -> tuple[Difference, ...]:
@@ -193,8 +173,10 @@ def _family_row(family: _Family, *, among: int, virtual: bool) -> Difference:
         rounds=_rounds(family.members[0]),
         family=True,
     )
-    verdict, why = _verdict(row, beyond_chance=told.p <= _ERROR / among, wide=0.0, among=among)
-    neighbours = virtual and family.kind == "bandwidth" and _distance(told.ratio) <= NEIGHBOURS - 1
+    beyond = told.p <= _ERROR / among
+    seen = Evidence(contrast=told, floor=family.floor, beyond_chance=beyond, wide=0.0, among=among)
+    verdict, why = verdicts.verdict(seen)
+    neighbours = virtual and family.kind == "bandwidth" and distance(told.ratio) <= NEIGHBOURS - 1
     if verdict == "changed" and neighbours:
         verdict, why = "can't tell", f"{why}: the machine or its neighbours"
     return replace(row, verdict=verdict, why=why)
@@ -219,7 +201,18 @@ def _row(
         rounds=_rounds(pair),
         same_code=_same_code(pair),
     )
-    verdict, why = _verdict(row, beyond_chance=beyond_chance, wide=pair.wide, among=among)
+    # What its whole family moved by is none of its own, at its best neither.
+    best = None if pair.peak is None else pair.peak / (shared if row.unit != PER_CYCLE else 1.0)
+    seen = Evidence(
+        contrast=told,
+        best=best,
+        floor=row.floor,
+        together=together_of(pair.ceiling),
+        beyond_chance=beyond_chance,
+        wide=pair.wide,
+        among=among,
+    )
+    verdict, why = verdicts.verdict(seen)
     if pair.note == OTHER_SIZES:
         verdict = "can't tell"
     return replace(row, verdict=verdict, why=", ".join(filter(None, (why, *_notes(row, pair)))))
@@ -227,7 +220,7 @@ def _row(
 
 def _notes(row: Difference, pair: Pair) -> tuple[str, ...]:
     family = "all memory" if pair.ceiling.level == "DRAM" else "all clocks"
-    moved = _distance(row.shared) > row.floor
+    moved = distance(row.shared) > row.floor
     return (
         f"beside {family}" if moved else "",
         pair.note,
@@ -244,46 +237,3 @@ def _same_code(pair: Pair) -> bool | None:
     if one is None or other is None or not one.kernel_digest or not other.kernel_digest:
         return None
     return one.kernel_digest == other.kernel_digest
-
-
-def _verdict(
-    row: Difference, *, beyond_chance: bool, wide: float, among: int
-) -> tuple[Outcome, str]:
-    """Return the verdict and its reason in a few words.
-
-    A change must also be larger than the rounds of either calibration differ by (`wide`).
-    """
-    if row.interval is None:
-        return "can't tell", "too few rounds"
-    if beyond_chance and _distance(row.ratio) > max(row.floor, wide):
-        return "changed", _by(row.ratio)
-    if _at_its_best(row):
-        return "changed", f"{_by(row.ratio)}, and so at its best"
-    limit = min(row.floor, SAME_AT_MOST)
-    if max(map(_distance, row.interval)) <= limit:
-        return "same", f"within {limit:.0%}"
-    if _distance(row.ratio) <= row.floor:
-        return "can't tell", f"not surely within {limit:.0%}"
-    if beyond_chance:
-        return "can't tell", f"rounds of one calibration differ by {wide:.0%}"
-    return "can't tell", f"may be chance (p = {row.p:.2g} of {among})"
-
-
-def _at_its_best(row: Difference) -> bool:
-    """Tell whether typical and best windows both did another number of FLOP in a cycle.
-
-    Disturbed rounds overlap where undisturbed windows don't: in 284 pairs of one virtual machine's
-    figures the 95th percentiles never differed by 1 %, so beyond the floor needs no ranks.
-    """
-    if row.peak is None or _distance(row.ratio) <= row.floor:
-        return False
-    return _distance(row.peak) > FLOORS["compute"] and (row.peak > 1) == (row.ratio > 1)
-
-
-def _by(ratio: float) -> str:
-    return f"{abs(ratio - 1):.0%} {'more' if ratio > 1 else 'less'}"
-
-
-def _distance(ratio: float) -> float:
-    """Return how far from 1 a ratio is, in either direction alike: 0.25 for 1.25 and for 0.8."""
-    return max(ratio, 1 / ratio) - 1

@@ -8,8 +8,8 @@ from roofline.records import Calibration, Ceiling
 
 PER_CYCLE = "FLOP/cycle"
 OTHER_SIZES = "other working sets"
-# Working sets nearer than this are one size.
-_ABOUT = 1.2
+# Working sets nearer than this are one size: neighbours on a curve by half octaves, in one level.
+_ABOUT = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Pair:
         unit: the ceiling's, or FLOP/cycle of one core.
         first, second: what A and B saw, in that unit.
         wide: the larger spread over rounds of the two.
-        peak: B / A of FLOP/cycle in the best windows (95th percentiles), which hardly varies.
+        peak: B / A of the best windows (95th percentiles), in FLOP/cycle or in B/s.
         note: which working set both were read at, where the ceilings' own differ.
 
     """
@@ -60,13 +60,15 @@ def paired(a: Calibration, b: Calibration, mine: Ceiling, other: Ceiling) -> Pai
         second=second,
         contrast=contrast(first, second),
         wide=max(mine.spread or 0.0, other.spread or 0.0),
-        peak=_peak(mine, other),
+        # Read at other sizes, best windows are of other sizes too.
+        peak=None if note else _peak(mine, other),
         note=note,
     )
 
 
 def _peak(mine: Ceiling, other: Ceiling) -> float | None:
-    before, after = (one.evidence.get("flop_per_cycle") for one in (mine, other))
+    name = "flop_per_cycle" if mine.kind == "compute" else "best"
+    before, after = (one.evidence.get(name) for one in (mine, other))
     if not isinstance(before, int | float) or not isinstance(after, int | float):
         return None
     return after / before if min(before, after) > 0 else None

@@ -7,7 +7,7 @@ from typing import Literal
 from roofline.records.machine import Conditions, MachineSpec, Round, Software
 from roofline.records.work import Measurement, Scalar
 
-FORMAT = 1
+FORMAT = 2
 
 Severity = Literal["invalid", "warning", "advice", "note"]
 Basis = Literal["datasheet", "spec", "derived"]

@@ -11,9 +11,9 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn
 
 from roofline.records import Rounds, Scalar
+from roofline.store.rounds import packed, unpacked
 
 Hook = Callable[[Any, Any], Any]
-_ROUNDS_DIGITS = 5
 
 
 @cache
@@ -40,8 +40,7 @@ def _teach_reading(made: Converter) -> None:
         return tuple(made.structure(items, as_list))
 
     def rounds_hook(value: object, as_type: Any) -> tuple[object, ...]:
-        rounds = _typed(value, list, "a list")
-        return tuple_hook([r if isinstance(r, list) else [r] for r in rounds], as_type)
+        return tuple_hook(unpacked(_typed(value, list, "a list")), as_type)
 
     for cls, hook in _STRICT.items():
         made.register_structure_hook(cls, hook)
@@ -61,7 +60,7 @@ def _teach_writing(made: Converter) -> None:
     made.register_unstructure_hook(bool, bool)
     made.register_unstructure_hook_func(_is_scalar, lambda value: value)
     made.register_unstructure_hook_factory(_is_mapping, mapping_hook)
-    made.register_unstructure_hook_func(_is_rounds, _plain_rounds)
+    made.register_unstructure_hook_func(_is_rounds, packed)
 
 
 def _is_scalar(as_type: Any) -> bool:
@@ -80,12 +79,6 @@ def _is_tuple(as_type: Any) -> bool:
 def _is_mapping(as_type: Any) -> bool:
     origin: object = get_origin(as_type)
     return origin is Mapping
-
-
-def _plain_rounds(rounds: Rounds) -> list[object]:
-    """Round to what timers resolve; a round with one number is that number."""
-    short = [[float(f"{s:.{_ROUNDS_DIGITS}g}") for s in samples] for samples in rounds]
-    return [samples[0] if len(samples) == 1 else samples for samples in short]
 
 
 def _typed(value: Any, cls: type, noun: str) -> Any:

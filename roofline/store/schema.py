@@ -2,18 +2,20 @@
 
 A record is one JSON object with a line for each top-level key and for each item of its lists.
 Fields at their default are left out, so changing a default in `roofline.records` is a change
-of format. Long lists (`_TABLES`) are tables: a line of column names, then a line each, because
-names repeated on every line would be almost half of the file; null is "at its default".
+of format. Long lists are tables (`roofline.store.tables`), rounds are scaled whole numbers
+(`roofline.store.rounds`).
 """
 
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from roofline.errors import RooflineError
 from roofline.records import FORMAT, Calibration, Sweep
+from roofline.store import tables
+from roofline.store.upgrades import UPGRADES
 
 Tree = dict[str, Any]
 Record = Calibration | Sweep
@@ -24,15 +26,7 @@ RecordT = TypeVar("RecordT", bound=Record)
 KINDS: dict[str, type[Record]] = {"calibration": Calibration, "sweep": Sweep}
 """The word that a file opens with, and what it holds."""
 
-UPGRADES: dict[int, Callable[[Tree], Tree]] = {}
-"""From a format to the next one; each step gets the record as nested dictionaries."""
-
 _DIGITS = 6
-_TABLES = ("ceilings", "measurements", "timings", "anchors")
-_SPREAD = (
-    *("case", "parameters", "work", "bytes_compulsory", "bytes_touched"),
-    *("steps_per_second", "theoretical", "evidence", "shape", "details"),
-)
 
 
 def dumps(record: Record) -> str:
@@ -43,9 +37,8 @@ def dumps(record: Record) -> str:
 
     """
     tree: Tree = {"kind": kind_of(type(record))} | _plain(record) | {"format": record.format}
-    tree |= {name: _tabulate(tree[name]) for name in _TABLES if name in tree}
     order = ["kind", *(field.name for field in dataclasses.fields(record))]
-    lines = (f"{compact(name)}:{_lines(tree[name])}" for name in order if name in tree)
+    lines = (f"{compact(name)}:{_lines(name, tree[name])}" for name in order if name in tree)
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -60,8 +53,7 @@ def loads(text: str) -> Record:
     if not isinstance(tree, dict):
         raise RooflineError("not a record: the file holds no JSON object.")
     cls = _class_of(tree)
-    tree = _upgraded(_expanded(tree))
-    return _structured(tree, cls)
+    return _structured(_expanded(_upgraded(tree)), cls)
 
 
 def loads_as(wanted: type[RecordT], text: str) -> RecordT:
@@ -136,38 +128,14 @@ def _number(value: float, digits: int) -> str:
     return short if "e" in plain or len(plain) > len(short) + 1 else plain
 
 
-def _lines(value: object) -> str:
-    if isinstance(value, list | tuple) and value and isinstance(value[0], dict | list):
-        return "[\n" + ",\n".join(compact(item) for item in value) + "\n]"
-    return compact(value)
-
-
-def _tabulate(items: Iterable[Tree]) -> list[list[object]]:
-    rows = [dict(_cells(item)) for item in items]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    columns.sort(key=lambda name: sum(name in row for row in rows), reverse=True)
-    return [[*columns], *(_trimmed([row.get(name) for name in columns]) for row in rows)]
-
-
-def _cells(item: Tree, prefix: str = "") -> Iterable[tuple[str, object]]:
-    for name, value in item.items():
-        if name in _SPREAD and _spreadable(value):
-            yield from _cells(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
-def _spreadable(fields: object) -> bool:
-    """Whether columns can carry these fields: null would read as absent, a dot as nesting."""
-    if not isinstance(fields, dict) or not fields:
-        return False
-    return all("." not in name and value is not None for name, value in fields.items())
-
-
-def _trimmed(row: list[object]) -> list[object]:
-    while row and row[-1] is None:
-        row.pop()
-    return row
+def _lines(name: str, value: Any) -> str:
+    if name in tables.TABLES:
+        lines = tables.written(name, value, compact)
+    elif isinstance(value, list | tuple) and value and isinstance(value[0], dict | list):
+        lines = [compact(item) for item in value]
+    else:
+        return compact(value)
+    return "[\n" + ",\n".join(lines) + "\n]" if lines else "[]"
 
 
 def _parse(text: str) -> object:
@@ -198,33 +166,8 @@ def _class_of(tree: Tree) -> type[Record]:
 
 
 def _expanded(tree: Tree) -> Tree:
-    return tree | {name: _untabulated(name, tree[name]) for name in _TABLES if name in tree}
-
-
-def _untabulated(table: str, rows: object) -> list[Tree]:
-    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows) or not rows:
-        raise RooflineError(f"not a valid record: {table} is not a table.")
-    columns, *rest = rows
-    if not all(isinstance(name, str) for name in columns) or len({*columns}) < len(columns):
-        raise RooflineError(f"not a valid record: {table} has no distinct column names.")
-    if any(len(row) > len(columns) for row in rest):
-        raise RooflineError(f"not a valid record: {table} has a line longer than its columns.")
-    return [_nested(table, dict(zip(columns, row, strict=False))) for row in rest]
-
-
-def _nested(table: str, cells: Tree) -> Tree:
-    item: Tree = {}
-    for path, value in cells.items():
-        if value is None:
-            continue
-        *parents, name = path.split(".")
-        place: Any = item
-        for parent in parents:
-            place = place.setdefault(parent, {}) if isinstance(place, dict) else None
-        if not isinstance(place, dict) or name in place:
-            raise RooflineError(f"not a valid record: the column {path!r} of {table} misfits.")
-        place[name] = value
-    return item
+    long = [name for name in tables.TABLES if name in tree]
+    return tree | {name: tables.items_of(name, tree[name]) for name in long}
 
 
 def _upgraded(tree: Tree) -> Tree:

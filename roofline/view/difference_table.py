@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from roofline.physics.circumstances import Change
-from roofline.physics.difference import Difference, Differences, Outcome
+from roofline.physics.difference import Difference, Differences
 from roofline.physics.pairing import PER_CYCLE
+from roofline.physics.verdicts import Outcome
 from roofline.records import Kind
 from roofline.units import capacity, duration, rate, significant
 from roofline.view.table import blank, pairs
