@@ -127,6 +127,7 @@ def _concluded(
 ) -> Calibration:
     """Return the record of these measurements, its times still to be filled in."""
     concluded = fit(subject.machine, measurements)
+    kept = [one for one in measurements if one.case.key not in concluded.unused]
     return Calibration(
         machine=subject.machine,
         node=subject.node,
@@ -136,7 +137,7 @@ def _concluded(
         isa_cap=subject.isa_cap,
         quick=subject.quick,
         ceilings=concluded.ceilings,
-        measurements=condensed(measurements),
+        measurements=condensed(kept),
         findings=(*concluded.findings, *findings),
         started=time_now(),
         seconds_taken=0.0,

@@ -99,7 +99,7 @@ def test_arrays_are_whole_numbers_of_the_quantum(name: str, threads: int, size: 
     assert array > 0
     assert array % cases.ARRAY_QUANTUM == 0
     row = cases.BENCHMARKS[name]
-    arrays = threads * (row.reads + row.writes)
+    arrays = threads * row.arrays
     assert arrays * array <= max(size, arrays * cases.ARRAY_QUANTUM)
     assert size - arrays * array < arrays * cases.ARRAY_QUANTUM
 

@@ -309,9 +309,13 @@ def _wrong_streams(case: Case) -> Iterator[tuple[str, Case, Spoil]]:
         yield "another array read", case, elsewhere(stream.A)
     else:
         yield "nothing written", case, elsewhere(stream.A)
-    if row.writes and row.reads:
+    if row.writes and row.reads and not row.in_place:
         yield "another array read", case, elsewhere(stream.B)
-    if row.reads == 2:
+    if row.in_place:
+        yield "another factor", case, elsewhere(stream.FACTOR)
+    if row.reads == 3:
+        yield "one array read for another", case, same(stream.D, stream.C)
+    if row.reads >= 2:
         yield "one array read twice", case, same(stream.C, stream.B)
         yield "the other read twice", case, same(stream.B, stream.C)
 
