@@ -109,7 +109,7 @@ def _beyond(resources: Resources, teams: Sequence[int], array: int) -> Iterator[
     """Yield what holds more arrays: three inputs, teams between one and all, latency under load."""
     widest, threads = resources.vectors[0], resources.threads
     for team in teams:
-        yield from ((case, 2) for case in streams.four_arrays(widest, team, array))
+        yield streams.four_arrays(widest, team, array), 3
     yield from ((case, 5) for case in scaling.compute(resources.vectors, threads))
     yield from ((case, 3) for case in scaling.memory(widest, threads, array))
     yield from ((case, 3) for case in scaling.loaded(widest, threads, array))
@@ -141,7 +141,7 @@ def _team_cases(
         yield case, 3
     if not quick:
         yield streams.updates(widest, threads, array), 3
-        for case in streams.inside(resources.machine, widest, threads):
+        for case in streams.inside(resources.machine, widest, threads, array):
             yield case, 3
     if threads == 1 and not quick:
         yield from ((case, 5) for case in _latencies(resources.machine, array))

@@ -38,9 +38,17 @@ def curves(vector: Vector, threads: int, sizes: Sequence[int], *, quick: bool) -
             yield stream("triad-curve", vector, threads, size, store="ordinary")
 
 
-def inside(machine: MachineSpec, vector: Vector, threads: int) -> Iterator[Case]:
-    """Yield the other directions at sizes of which one is near half of what will be found."""
-    for size in _inside_sizes(machine, threads):
+def inside(machine: MachineSpec, vector: Vector, threads: int, most: int) -> Iterator[Case]:
+    """Yield the other directions at sizes of which one is near half of what will be found.
+
+    Args:
+        machine: its caches.
+        vector: the widest.
+        threads: size of the team.
+        most: bytes of the largest working set that may be mapped.
+
+    """
+    for size in (size for size in _inside_sizes(machine, threads) if size <= most):
         for name in _INSIDE:
             yield stream(f"{name}-curve", vector, threads, size, store="ordinary")
 
@@ -75,7 +83,6 @@ def updates(vector: Vector, threads: int, array: int) -> Case:
     return stream("update", vector, threads, array, store="ordinary")
 
 
-def four_arrays(vector: Vector, threads: int, array: int) -> Iterator[Case]:
-    """Yield the mix of three reads and a write."""
-    for store in _STORES:
-        yield stream("schoenauer", vector, threads, 4 * array, store=store)
+def four_arrays(vector: Vector, threads: int, array: int) -> Case:
+    """Return three reads and a write past the caches: the mix that memory sees, too."""
+    return stream("schoenauer", vector, threads, 4 * array, store="non-temporal")

@@ -7,6 +7,7 @@ import pytest
 
 from calibrate import levels
 from calibrate.levels import Level, Point
+from roofline.physics import robust
 
 KIB, MIB = 1 << 10, 1 << 20
 START, END = 4 * KIB, 128 * MIB
@@ -144,13 +145,58 @@ def test_a_split_keeps_every_point_once() -> None:
     assert [p for level in levels.split(points, 4) for p in level.points] == points
 
 
-def test_the_capacity_lies_where_the_curve_begins_to_fall() -> None:
-    """A quarter of the way down, by logarithms, between the sizes 8 and 16."""
-    points = [Point(2.0**k, 100.0 if k < 4 else 10.0) for k in range(8)]
-    near, far = levels.split(points, 2)
+def test_the_capacity_lies_where_the_time_of_a_byte_begins_to_rise() -> None:
+    """It rises linearly from 8 on, and crosses shares of its way between the measured sizes."""
+    plateaus = [Point(2.0**k, 100.0 if k < 4 else 10.0) for k in range(8)]
+    near, far = levels.split(plateaus, 2)
     assert (near.plateau, far.plateau) == (100.0, 10.0)
-    assert near.capacity == pytest.approx(8 * 2**0.25)
+    assert near.capacity == pytest.approx(8, rel=0.25)
     assert far.capacity is None
+    sizes = [2 ** (k / 2) for k in range(16)]
+    rising = [Point(s, 1 / (0.01 + 0.09 * min(1, max(0, s / 8 - 1)))) for s in sizes]
+    near, far = levels.split(rising, 2)
+    assert near.capacity == pytest.approx(8, rel=0.1)
+
+
+def medians(planted: Planted, noise: float, slope: float, seed: int) -> list[Point]:
+    """Return a curve as it is concluded from nine rounds, each with lognormal noise."""
+    dice = random.Random(seed)
+    return [
+        Point(
+            one.size,
+            robust.median([one.bandwidth * math.exp(dice.gauss(0, noise)) for _ in range(9)]),
+        )
+        for one in curve(planted, noise=0.0, slope=slope)
+    ]
+
+
+@pytest.mark.parametrize("noise", [0.03, 0.05])
+@pytest.mark.parametrize("slope", [0.1, 0.5, 1.0, 1.5])
+@KNOWN
+def test_each_capacity_is_found_within_a_factor_of_one_and_a_half(
+    planted: Planted, slope: float, noise: float
+) -> None:
+    for seed in range(8):
+        found = levels.find(medians(planted, noise, slope, seed), planted[0])
+        assert_found(found.levels, planted)
+
+
+def test_a_tenth_of_noise_and_slopes_three_times_the_cache_seldom_hide_a_capacity() -> None:
+    """Where neighbours differ by 1.3 x, noise on the plateaus is as large as what is sought."""
+    curves = [
+        (planted, medians(planted, 0.1, slope, seed))
+        for planted in MACHINES.values()
+        for slope in (0.5, 1.0, 2.0)
+        for seed in range(10)
+    ]
+    assert sum(_is_found(points, planted) for planted, points in curves) >= 0.93 * len(curves)
+
+
+def _is_found(points: list[Point], planted: Planted) -> bool:
+    found = levels.find(points, planted[0]).levels
+    ends = zip([level.capacity or 0 for level in found], planted[0], strict=False)
+    right = all(true / 1.5 < end < true * 1.5 for end, true in ends)
+    return right and len(found) == len(planted[1])
 
 
 @pytest.mark.parametrize(
