@@ -25,7 +25,7 @@ _INSIDE = 0.75
 _BEGUN, _LARGELY = 0.2, 0.6
 _DRAWN_BACK = 0.3 * _BEGUN / (_LARGELY - _BEGUN)
 # Caches nearer to each other than this factor are one, and a stretch of the slope behind it.
-_APART = 2.0
+_APART = 2.5
 # A cache ends at this multiple of its reported size at most; at less, anywhere: a guest's share.
 _BEYOND = 3.0
 # Levels to expect where the system reports no caches.

@@ -150,7 +150,8 @@ def test_the_capacity_lies_where_the_time_of_a_byte_begins_to_rise() -> None:
     plateaus = [Point(2.0**k, 100.0 if k < 4 else 10.0) for k in range(8)]
     near, far = levels.split(plateaus, 2)
     assert (near.plateau, far.plateau) == (100.0, 10.0)
-    assert near.capacity == pytest.approx(8, rel=0.25)
+    assert near.capacity is not None
+    assert 8 <= near.capacity < 12
     assert far.capacity is None
     sizes = [2 ** (k / 2) for k in range(16)]
     rising = [Point(s, 1 / (0.01 + 0.09 * min(1, max(0, s / 8 - 1)))) for s in sizes]
@@ -181,15 +182,17 @@ def test_each_capacity_is_found_within_a_factor_of_one_and_a_half(
         assert_found(found.levels, planted)
 
 
-def test_a_tenth_of_noise_and_slopes_three_times_the_cache_seldom_hide_a_capacity() -> None:
-    """Where neighbours differ by 1.3 x, noise on the plateaus is as large as what is sought."""
-    curves = [
-        (planted, medians(planted, 0.1, slope, seed))
+@pytest.mark.parametrize(("slope", "least"), [(0.5, 1.0), (1.0, 1.0), (1.5, 0.8), (2.0, 0.7)])
+def test_a_tenth_of_noise_hides_capacities_only_where_slopes_are_soft_as_well(
+    slope: float, least: float
+) -> None:
+    """What is then missed are neighbours that differ by 1.3 x: three times the noise of a point."""
+    found = [
+        _is_found(medians(planted, 0.1, slope, seed), planted)
         for planted in MACHINES.values()
-        for slope in (0.5, 1.0, 2.0)
-        for seed in range(10)
+        for seed in range(6)
     ]
-    assert sum(_is_found(points, planted) for planted, points in curves) >= 0.93 * len(curves)
+    assert sum(found) >= least * len(found)
 
 
 def _is_found(points: list[Point], planted: Planted) -> bool:
