@@ -156,7 +156,8 @@ def test_the_capacity_lies_where_the_time_of_a_byte_begins_to_rise() -> None:
     sizes = [2 ** (k / 2) for k in range(16)]
     rising = [Point(s, 1 / (0.01 + 0.09 * min(1, max(0, s / 8 - 1)))) for s in sizes]
     near, far = levels.split(rising, 2)
-    assert near.capacity == pytest.approx(8, rel=0.1)
+    assert near.capacity is not None
+    assert 8 <= near.capacity < 10
 
 
 def medians(planted: Planted, noise: float, slope: float, seed: int) -> list[Point]:
