@@ -39,6 +39,8 @@ CHAIN_TURNS = 1400
 CHASE_STEPS = 16 * 509
 # The level of a latency case that no walk beforehand brings nearer.
 MEMORY = "DRAM"
+# The load beside a walk, among what ran in the same windows: its steps are bytes.
+LOAD = "load"
 CHAIN_STEPS_PER_TURN = {"add": 32, "imul": 32, "vector": 16}
 # Beside scalar code the clock is read by a chain in the narrowest vectors.
 NARROWEST_CHAIN = 128
@@ -55,6 +57,7 @@ class Benchmark:
         family: the file of `benchmarks` that holds its kernels.
         mix: instructions or traffic, in words.
         reads, writes: arrays read and written, for stream kernels.
+        in_place: what is written is what was read.
         flops: operations an element (stream), or a lane and step of one accumulator (fma), the
             mean where accumulators differ; a result of a divide, square root or exp counts as one.
         clocked: dependent chains read the core clock inside its windows.
@@ -67,13 +70,28 @@ class Benchmark:
     reads: int = 0
     writes: int = 0
     flops: float = 0
+    in_place: bool = False
     clocked: bool = False
     check: str
 
+    @property
+    def arrays(self) -> int:
+        """How many different arrays a stream kernel walks through."""
+        return self.reads + self.writes - self.in_place
 
-def _stream(mix: str, reads: int, writes: int, flops: int = 0) -> Benchmark:
-    check = "slices of the output, poisoned before, equal the float64 reference afterwards"
-    return Benchmark(family="stream", mix=mix, reads=reads, writes=writes, flops=flops, check=check)
+
+def _stream(
+    mix: str, reads: int, writes: int, flops: int = 0, *, in_place: bool = False
+) -> Benchmark:
+    return Benchmark(
+        family="stream",
+        mix=mix,
+        reads=reads,
+        writes=writes,
+        flops=flops,
+        in_place=in_place,
+        check="slices of the output, set before, equal the float64 reference afterwards",
+    )
 
 
 _READ = Benchmark(
@@ -87,6 +105,9 @@ _FMA_CHECK = "accumulators equal the float64 reference after two different numbe
 _DOT_CHECK = "accumulators equal exact integers, or the float64 reference"
 _ROOT_CHECK = "chains equal their closed form in float64 after two different numbers of turns"
 _TOUCH_CHECK = "every page holds the mark"
+_WRITE = _stream("1 write", 0, 1)
+_COPY = _stream("1 read, 1 write", 1, 1)
+_UPDATE = _stream("1 read, 1 write", 1, 1, 1, in_place=True)
 _TRIAD = _stream("2 reads, 1 write", 2, 1, 2)
 
 BENCHMARKS: Mapping[str, Benchmark] = {
@@ -107,17 +128,27 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     ),
     "chain": Benchmark(family="clock", mix="dependent chain", check=_CHAIN_CHECK),
     "read": _READ,
-    "write": _stream("1 write", 0, 1),
-    "copy": _stream("1 read, 1 write", 1, 1),
+    "write": _WRITE,
+    "copy": _COPY,
+    "update": _UPDATE,
     "scale": _stream("1 read, 1 write", 1, 1, 1),
     "add": _stream("2 reads, 1 write", 2, 1, 1),
     "triad": _TRIAD,
+    "schoenauer": _stream("3 reads, 1 write", 3, 1, 2),
     "read-curve": _READ,
+    "write-curve": _WRITE,
+    "copy-curve": _COPY,
+    "update-curve": _UPDATE,
     "triad-curve": _TRIAD,
     "latency": Benchmark(
         family="latency",
         mix="dependent loads",
         check="the walk ends where NumPy, following the same order, says",
+    ),
+    "loaded-latency": Benchmark(
+        family="loaded",
+        mix="dependent loads beside reads",
+        check="the walk ends where NumPy says, and the exclusive or of what was read equals its",
     ),
     "first-touch": Benchmark(family="pagefault", mix="1 store a page", check=_TOUCH_CHECK),
     "conv": Benchmark(
@@ -143,6 +174,16 @@ def benchmark(case: Case) -> Benchmark:
         names = ", ".join(BENCHMARKS)
         raise RooflineError(f"unknown benchmark {case.benchmark!r}: choose one of {names}.")
     return BENCHMARKS[case.benchmark]
+
+
+def moved_over_nominal(case: Case) -> float:
+    """Return how many bytes cross the memory bus for each nominal byte of a stream case.
+
+    An ordinary store first reads the line that it will overwrite, unless the kernel has read it.
+    """
+    row = benchmark(case)
+    allocates = case.parameters.get("store") == "ordinary" and not row.in_place
+    return 1 + allocates * row.writes / (row.reads + row.writes)
 
 
 def fused(case: Case) -> bool:
@@ -223,8 +264,7 @@ def chain_of(case: Case) -> tuple[str, int]:
 
 def array_bytes(case: Case) -> int:
     """Return the size of each array of one thread in a stream case, in bytes."""
-    row = benchmark(case)
-    share = case.working_set_bytes // case.threads // (row.reads + row.writes)
+    share = case.working_set_bytes // case.threads // benchmark(case).arrays
     return max(share // ARRAY_QUANTUM, 1) * ARRAY_QUANTUM
 
 

@@ -13,6 +13,7 @@ from benchmarks import (
     exponential,
     fma,
     latency,
+    loaded,
     pagefault,
     stream,
 )
@@ -60,15 +61,20 @@ class Rig:
         self._repeats: dict[str, int] = {}
         self._instrument = Instrument(self.team, kernels)
         self.clock_cost = float(np.median(self._instrument.timer(64)))
+        self._loaded = loaded.Loaded(self.team, kernels)
         self._convolutions = Ours(self.team, kernels, self.clock_cost)
 
     def prepare(self, wanted: Sequence[Case]) -> None:
         """Compile what the cases need and remember how much memory they will share."""
         self._cases = tuple(wanted)
         for case in wanted:
-            if cases.benchmark(case).family == "conv":
+            family = cases.benchmark(case).family
+            if family == "conv":
                 self._convolutions.prepare(case)
-            elif cases.benchmark(case).family in FAMILIES:
+            elif family == "loaded":
+                for recipe in loaded.recipes(case):
+                    self.kernels.get(recipe)
+            elif family in FAMILIES:
                 for one in (case, *_clock_cases(case)):
                     self.kernels.get(_family(one).recipe(one))
 
@@ -93,6 +99,8 @@ class Rig:
                 return self._instrument.run(case, samples)
             case "conv":
                 return self._convolutions.run(case, samples)
+            case "loaded":
+                return self._loaded.run(case, samples, self._memory(case))
             case "pagefault":
                 return self._first_touches(case, samples)
         if case.parameters.get("prefaulted") is False:
@@ -275,9 +283,13 @@ def _room(wanted: Sequence[Case], thread: int, *, huge: bool) -> tuple[int, int]
         same_pages = (case.parameters.get("huge") is not False) == huge
         if case.threads <= thread or not same_pages:
             continue
-        if row.family == "stream":
+        if row.family == "loaded":
+            needed = loaded.room(case, thread)
+            inputs, output = max(inputs, needed[0]), max(output, needed[1])
+        elif row.family == "stream":
             size = cases.array_bytes(case)
-            inputs, output = max(inputs, row.reads * size), max(output, row.writes * size)
+            inputs = max(inputs, (row.reads - row.in_place) * size)
+            output = max(output, row.writes * size)
         elif row.family == "latency":
             output = max(output, case.working_set_bytes // case.threads)
     return inputs, output

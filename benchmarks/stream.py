@@ -1,4 +1,6 @@
-"""Bandwidth kernels after McCalpin's STREAM (copy, scale, add, triad), plus plain read and write.
+"""Bandwidth kernels after McCalpin's STREAM (copy, scale, add, triad), and others beside them.
+
+Plain read and write, an update in place, and Schoenauer's triad (a = b + c d).
 
 Loads and stores of one full vector, four to a turn, at working sets that the caller chooses;
 stores go through the caches or past them (non-temporal).
@@ -23,8 +25,10 @@ from benchmarks.team import Segment
 from roofline.records import Case
 
 SCALAR = 3.0
+# An update multiplies by this again and again: no number of passes makes its array overflow.
+FLIP = -1.0
 # Words of the parameter block.
-TURNS, PASSES, A, B, C, RESULT = range(6)
+TURNS, PASSES, A, B, C, D, FACTOR, RESULT = range(8)
 UNROLL = 4
 READ_UNROLL = 8
 
@@ -62,14 +66,17 @@ def build_read(bits: int) -> Callable[[int], int]:
 def build(
     operation: str, dtype: str, bits: int, non_temporal: bool, fused: bool
 ) -> Callable[[int], int]:
-    """Make one of write, copy, scale, add, triad; A is written, B and C are read."""
+    """Make one of the kernels that write A, which read A (update) or B, C and D."""
 
     def emit(builder: Any, block: Value) -> None:
         e = Emitter(builder, dtype, bits)
         scalar = e.splat(ELEMENTS[dtype](SCALAR))
         multiply_add = e.fma if fused else e.multiply_add
+        # Read at run time: the compiler knows that to multiply by -1 is to flip a sign.
+        factor = e.broadcast(block, 8 * FACTOR) if operation == "update" else scalar
 
-        def value(b: Value, c: Value, offset: int) -> Value:
+        def value(arrays: list[Value], offset: int) -> Value:
+            a, b, c, d = arrays
             match operation:
                 case "write":
                     return scalar
@@ -77,21 +84,25 @@ def build(
                     return e.load(b, offset)
                 case "scale":
                     return builder.fmul(scalar, e.load(b, offset))
+                case "update":
+                    return builder.fmul(factor, e.load(a, offset))
                 case "add":
                     return builder.fadd(e.load(b, offset), e.load(c, offset))
                 case "triad":
                     return multiply_add(scalar, e.load(c, offset), e.load(b, offset))
+                case "schoenauer":
+                    return multiply_add(e.load(c, offset), e.load(d, offset), e.load(b, offset))
             raise ValueError(f"no stream operation {operation!r}")
 
         def turn(carried: list[Value]) -> list[Value]:
-            a, b, c = carried
+            a = carried[0]
             for i in range(UNROLL):
                 offset = i * e.vector_bytes
-                e.store(value(b, c, offset), a, offset, non_temporal=non_temporal)
+                e.store(value(carried, offset), a, offset, non_temporal=non_temporal)
             return [e.advance(address, UNROLL * e.vector_bytes) for address in carried]
 
         turns = e.parameter(block, TURNS)
-        starts = [e.parameter(block, word) for word in (A, B, C)]
+        starts = [e.parameter(block, word) for word in (A, B, C, D)]
 
         def one_pass(_nothing: list[Value]) -> list[Value]:
             e.loop(turns, starts, turn)
@@ -135,7 +146,7 @@ _SLICE_BYTES = 4096
 
 @dataclass(slots=True)
 class StreamTask:
-    """One thread's arrays: the output A, the inputs B and C."""
+    """One thread's arrays: the output A, the inputs B, C and D."""
 
     case: Case
     kernel: Kernel
@@ -151,30 +162,35 @@ class StreamTask:
         """Return so many passes over the arrays in one call."""
         unroll = READ_UNROLL if self._reads_only else UNROLL
         turns = self.size // (unroll * self.case.bits // 8)
-        b, c = (self.place.input_address(index, self.size) for index in (0, 1))
-        a = b if self._reads_only else self.place.output.address
-        words = [turns, repeats, a, b, c, self.folded.ctypes.data]
-        return Segment(self.kernel, np.array(words, np.int64), keep=self)
+        inputs = [self.place.input_address(index, self.size) for index in range(3)]
+        a = inputs[0] if self._reads_only else self.place.output.address
+        words = [turns, repeats, a, *inputs, 0, self.folded.ctypes.data]
+        block = np.array(words, np.int64)
+        block[FACTOR : FACTOR + 1].view(self.case.dtype)[0] = FLIP
+        return Segment(self.kernel, block, keep=self)
 
     @property
     def _reads_only(self) -> bool:
         return cases.operation(self.case) == "read"
 
     def reset(self) -> None:
-        """Spoil the slices that will be compared."""
+        """Spoil the slices that will be compared, or set what an update begins with."""
         self.folded[:] = -1
+        output = self._array(None)
+        if self._updates:
+            # All of it: what other kernels leave behind may be numbers that are slow to multiply.
+            output[:] = 1.0
         if not self._reads_only:
-            output = self._array(None)
             for piece in self._slices():
-                output[piece] = np.nan
+                output[piece] = self._counted(piece) if self._updates else np.nan
 
     def correct(self, repeats: int) -> bool:
         """Compare with NumPy: slices of the output, or the exclusive or of everything read."""
         if self._reads_only:
             return self._folded_right(repeats)
-        output, b, c = self._array(None), self._array(0), self._array(1)
+        output = self._array(None)
         return all(
-            np.allclose(output[piece], self._expected(b, c, piece), rtol=1e-12, atol=1e-12)
+            np.allclose(output[piece], self._expected(piece, repeats), rtol=1e-12, atol=1e-12)
             for piece in self._slices()
         )
 
@@ -185,17 +201,33 @@ class StreamTask:
         expected = np.bitwise_xor.reduce(rows, axis=0) * (repeats % 2)
         return bool((self.folded == expected).all())
 
-    def _expected(self, b: NDArray[Any], c: NDArray[Any], piece: slice) -> NDArray[Any]:
+    def _expected(self, piece: slice, repeats: int) -> NDArray[Any]:
         match cases.operation(self.case):
             case "write":
                 return np.full(piece.stop - piece.start, SCALAR)
+            case "update":
+                return self._counted(piece) * FLIP**repeats
+        rows = cases.benchmark(self.case).reads
+        b, c, d = (self._array(min(index, rows - 1))[piece] for index in range(3))
+        match cases.operation(self.case):
             case "copy":
-                return b[piece]
+                return b
             case "scale":
-                return SCALAR * b[piece]
+                return SCALAR * b
             case "add":
-                return b[piece] + c[piece]
-        return b[piece] + SCALAR * c[piece]
+                return b + c
+            case "schoenauer":
+                return b + c * d
+        return b + SCALAR * c
+
+    @property
+    def _updates(self) -> bool:
+        return cases.benchmark(self.case).in_place
+
+    @staticmethod
+    def _counted(piece: slice) -> NDArray[Any]:
+        """Return what each element of an update begins with: its own number."""
+        return np.arange(piece.start + 1, piece.stop + 1, dtype=np.float64)
 
     def _array(self, index: int | None) -> NDArray[Any]:
         if index is None:

@@ -5,7 +5,7 @@ each. Every other chain's time is a multiple of theirs, and whole.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from operator import mul
 
@@ -19,6 +19,8 @@ _ADD_XOR_CYCLES = 2
 _UPPER = 0.95
 # A step further than this from a whole number of cycles was disturbed.
 _WHOLE = 0.05
+# A clock that surely drifted by more than this over the run is said to.
+_DRIFTED = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Chains:
         findings: chains whose cycles weren't whole.
         light: the clock under light load, over rounds.
         light_hertz: the 95th percentile of that over all windows.
+        drift: how much that clock rose from the first round to the last, with an interval.
 
     """
 
@@ -37,6 +40,7 @@ class Chains:
     findings: tuple[Finding, ...]
     light: Summary | None = None
     light_hertz: float | None = None
+    drift: Mapping[str, float] = field(default_factory=dict)
 
 
 def chain_name(case: Case) -> str:
@@ -58,11 +62,13 @@ def derive(measurements: Sequence[Measurement]) -> Chains:
         return Chains({}, ())
     hertz = _steps(alone["add"]) * _ADD_XOR_CYCLES
     exact = {name: hertz / _steps(one) for name, one in alone.items()}
+    drift = _drift(alone["add"])
     return Chains(
         cycles={name: max(1, round(cycles)) for name, cycles in exact.items()},
-        findings=tuple(_doubts(exact)),
+        findings=(*_doubts(exact), *_drifted(drift)),
         light=_light(alone["add"]),
         light_hertz=hertz,
+        drift=drift,
     )
 
 
@@ -75,6 +81,27 @@ def _steps(chain: Measurement) -> float:
 def _light(add: Measurement) -> Summary:
     cycles = cases.chain_steps(add.case) * _ADD_XOR_CYCLES
     return summarise(add.seconds, lambda seconds: cycles / seconds)
+
+
+def _drift(add: Measurement) -> dict[str, float]:
+    """Return the light-load clock's change over all rounds as a share of it, with its interval."""
+    medians = [1 / robust.median(samples) for samples in add.seconds]
+    found = robust.trend(medians)
+    if found is None:
+        return {}
+    change, (low, high) = found
+    usual = robust.median(medians)
+    return {"drift": change / usual, "drift_low": low / usual, "drift_high": high / usual}
+
+
+def _drifted(drift: Mapping[str, float]) -> Iterator[Finding]:
+    if drift and abs(drift["drift"]) > _DRIFTED and drift["drift_low"] * drift["drift_high"] > 0:
+        yield Finding(
+            severity="warning",
+            what=f"the clock under light load drifted by {drift['drift']:+.1%} over the run",
+            why_it_matters="FLOP/cycle doesn't mind, but rates of early and of late rounds differ",
+            command="make calibrate, when the machine has warmed up",
+        )
 
 
 def _doubts(exact: Mapping[str, float]) -> Iterator[Finding]:
@@ -118,7 +145,8 @@ def median_ratio(rates: Sequence[float], hertz: Sequence[float]) -> float:
 def ceilings(chains: Chains, compute: Sequence[Measurement]) -> Iterator[Ceiling]:
     """Yield the light-load clock and the clock under each widest load."""
     if chains.light is not None:
-        yield ceiling("clock", "clock-light", "Hz", chains.light, mix="add, xor")
+        evidence = dict(chains.drift)
+        yield ceiling("clock", "clock-light", "Hz", chains.light, mix="add, xor", evidence=evidence)
     for one in compute:
         rounds = one.steps_per_second.get("vector")
         name = vector_chain(one.case, fused=cases.fused(one.case))

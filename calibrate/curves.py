@@ -12,6 +12,9 @@ from roofline.records import Ceiling, Finding, MachineSpec, Measurement
 
 # Teams' working sets are rounded otherwise: up to this factor a size is the wanted one.
 _ABOUT = 1.2
+# Measured over all working sets, and at a few inside of each level only.
+CURVES = ("read-curve", "triad-curve")
+POINTS = ("write-curve", "copy-curve", "update-curve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def levels_of(machine: MachineSpec, measurements: Sequence[Measurement]) -> Foun
         replace(
             told.get(place, Rung("", size / 2, shared=False)),
             name=f"L{level}",
-            shared=_is_shared(machine, level, last=place == len(expected) - 1),
+            shared=is_shared(machine, level, last=place == len(expected) - 1),
         )
         for place, (level, size) in enumerate(expected.items())
     )
@@ -98,7 +101,8 @@ def _sharpened(capacity: float, sizes: Sequence[float], reported: float | None) 
     return float(reported) if reported and held <= reported < capacity else capacity
 
 
-def _is_shared(machine: MachineSpec, level: int, *, last: bool) -> bool:
+def is_shared(machine: MachineSpec, level: int, *, last: bool) -> bool:
+    """Whether cores share the caches of a level; `last`: whether it is the outermost."""
     per_core = machine.threads_per_core
     sharing = {c.level: c.shared_by > per_core for c in machine.caches if c.kind != "instruction"}
     # Where nothing is reported: as everywhere, only the last cache is shared.
@@ -129,14 +133,23 @@ def _point(one: Measurement, number: int | None = None) -> Point:
 
 
 def ceilings(found: Found, measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
-    """Yield the found capacities, and read and triad bandwidth of each level and team."""
+    """Yield the found capacities, and the bandwidth of each level, direction and team."""
     yield from _capacities(found)
-    teams = sorted({m.case.threads for m in measurements})
-    for threads in teams:
-        for benchmark in ("read-curve", "triad-curve"):
+    for threads in sorted({m.case.threads for m in measurements}):
+        for benchmark in (*CURVES, *POINTS):
             curve = _curve(measurements, benchmark, threads)
-            if curve:
-                yield from _bandwidths(found, curve, threads)
+            yield from (_bandwidth(one, name) for name, one in _read_off(found, curve, threads))
+
+
+def unused(found: Found, measurements: Sequence[Measurement]) -> set[str]:
+    """Return the keys of points inside of levels that no ceiling was read off from."""
+    keys = set()
+    for threads in sorted({m.case.threads for m in measurements}):
+        for benchmark in POINTS:
+            curve = _curve(measurements, benchmark, threads)
+            used = {one.case.key for _, one in _read_off(found, curve, threads)}
+            keys |= {one.case.key for one in curve} - used
+    return keys
 
 
 def _capacities(found: Found) -> Iterator[Ceiling]:
@@ -156,15 +169,17 @@ def _capacities(found: Found) -> Iterator[Ceiling]:
             )
 
 
-def _bandwidths(found: Found, curve: Sequence[Measurement], threads: int) -> Iterator[Ceiling]:
-    """Read each level off at the largest working set that it holds and the one before doesn't."""
+def _read_off(
+    found: Found, curve: Sequence[Measurement], threads: int
+) -> Iterator[tuple[str, Measurement]]:
+    """Yield each level's name, and the largest working set that it holds and none before does."""
     outgrown = 0.0
     for rung in found.rungs:
         team = 1 if rung.shared else threads
         most = _ABOUT * rung.wanted * team
         inside = [m for m in curve if outgrown < m.case.working_set_bytes <= most]
         if inside:
-            yield _bandwidth(inside[-1], rung.name)
+            yield rung.name, inside[-1]
         outgrown = (rung.capacity or 2 * rung.wanted) * team
 
 

@@ -11,13 +11,22 @@ from roofline.physics import gate, theory
 from roofline.physics.pipes import whole_pipes
 from roofline.records import Ceiling, Finding, MachineSpec, Measurement, Scalar, Theoretical
 
+# Arrays up to this share of the largest are those of the variants; shares of a team are rounded.
+_SMALLER = 0.9
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Everything concluded from a run's measurements."""
+    """Everything concluded from a run's measurements.
+
+    Attributes:
+        unused: keys of the cases that say nothing beyond the ceilings of others.
+
+    """
 
     ceilings: tuple[Ceiling, ...]
     findings: tuple[Finding, ...]
+    unused: frozenset[str] = frozenset()
 
 
 def fit(machine: MachineSpec, measurements: Sequence[Measurement]) -> Fit:
@@ -43,7 +52,9 @@ def fit(machine: MachineSpec, measurements: Sequence[Measurement]) -> Fit:
     )
     objections = gate.judge(machine, ceilings, measurements)
     return Fit(
-        ceilings, (*objections, *chains.findings, *found.findings, *_memory_unknown(machine))
+        ceilings,
+        (*objections, *chains.findings, *found.findings, *_memory_unknown(machine)),
+        frozenset(curves.unused(found, measurements)),
     )
 
 
@@ -111,14 +122,17 @@ def _per_cycle(one: Measurement, chains: Chains) -> dict[str, Scalar]:
 
 def _dram(machine: MachineSpec, measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
     streams = [m for m in measurements if _plain(m, "stream") and _is_stream(m)]
-    largest = max((m.case.working_set_bytes for m in streams), default=0)
+    largest = max(map(_array_bytes, streams), default=0)
     for one in streams:
         # The same kernel on smaller arrays is there for comparison with its variants only.
-        row = cases.benchmark(one.case)
-        if one.case.working_set_bytes * 3 >= largest * (row.reads + row.writes):
+        if _array_bytes(one) > _SMALLER * largest:
             # One citation is enough: paper knows no difference between the kernels.
             paper = one.case.benchmark == "triad"
             yield _bandwidth(one, theory.memory(machine, one.case.threads) if paper else None)
+
+
+def _array_bytes(one: Measurement) -> int:
+    return cases.array_bytes(one.case) * one.case.threads
 
 
 def _is_stream(measurement: Measurement) -> bool:
@@ -129,8 +143,6 @@ def _bandwidth(one: Measurement, theoretical: Theoretical | None) -> Ceiling:
     row, store = cases.benchmark(one.case), one.case.parameters.get("store")
     nominal = one.work.bytes_touched.total
     summary = summarise(one.seconds, lambda seconds: nominal / seconds)
-    # An ordinary store first reads the line that it will overwrite.
-    extra = row.writes if store == "ordinary" else 0
     suffix = "-nt" if store == "non-temporal" else ""
     return ceiling(
         "bandwidth",
@@ -147,7 +159,7 @@ def _bandwidth(one: Measurement, theoretical: Theoretical | None) -> Ceiling:
         bits=one.case.bits,
         theoretical=theoretical,
         evidence={
-            "moved_over_nominal": 1 + extra / (row.reads + row.writes),
+            "moved_over_nominal": cases.moved_over_nominal(one.case),
             "working_set": one.case.working_set_bytes,
         },
     )

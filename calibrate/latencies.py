@@ -1,6 +1,7 @@
-"""What a dependent load costs in each level."""
+"""What a dependent load costs in each level, and in memory while other cores read from it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from benchmarks import cases
 from calibrate.summary import short, summarise
@@ -20,6 +21,15 @@ def ceilings(measurements: Sequence[Measurement], hertz: float | None) -> Iterat
     for one in measurements:
         if one.case.benchmark == "latency":
             yield _ceiling(one, hertz)
+        elif one.case.benchmark == "loaded-latency":
+            load = summarise(one.steps_per_second[cases.LOAD])
+            plain = _ceiling(one, hertz)
+            evidence = {
+                **plain.evidence,
+                "loaders": one.case.threads - 1,
+                "load_bandwidth": short(load.typical),
+            }
+            yield replace(plain, name=f"{plain.name}-loaded", evidence=evidence)
 
 
 def _ceiling(one: Measurement, hertz: float | None) -> Ceiling:

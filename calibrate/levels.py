@@ -18,11 +18,14 @@ DISTINCT = 0.95
 _FLAT = 0.12
 # A working set up to this share of the found capacity lies in the level alone.
 _INSIDE = 0.75
-# A cache ends where a curve has fallen by this share of the way down, in log bandwidth: it falls
-# until the cache holds nothing of what is walked through, long after it ceased to hold all.
-_FALLEN = 0.25
+# A cache ends where the time of a byte begins to rise; it rises until the cache holds nothing of
+# what is walked through, long after it ceased to hold all. Noise on a plateau doesn't reach the
+# first share of the way. How far the end lies before that, the way from there to the second tells;
+# a third of the straight line, so that one disturbed point beside a steep end moves it little.
+_BEGUN, _LARGELY = 0.2, 0.6
+_DRAWN_BACK = 0.3 * _BEGUN / (_LARGELY - _BEGUN)
 # Caches nearer to each other than this factor are one, and a stretch of the slope behind it.
-_APART = 2.0
+_APART = 2.5
 # A cache ends at this multiple of its reported size at most; at less, anywhere: a guest's share.
 _BEYOND = 3.0
 # Levels to expect where the system reports no caches.
@@ -94,7 +97,7 @@ def split(points: Sequence[Point], count: int) -> list[Level]:
     pieces = [ordered[start:end] for start, end in pairwise(cuts)]
     plateaus = [robust.median([point.bandwidth for point in piece]) for piece in pieces]
     capacities: list[float | None] = [
-        _crossing(smooth, near ** (1 - _FALLEN) * far**_FALLEN, cut)
+        _end(smooth, near, far, cut)
         for cut, (near, far) in zip(cuts[1:-1], pairwise(plateaus), strict=True)
     ]
     return [
@@ -164,6 +167,15 @@ def _deviation(logs: Sequence[float]) -> float:
     return sum(abs(value - centre) for value in logs)
 
 
+def _end(points: Sequence[Point], near: float, far: float, cut: int) -> float:
+    """Return where a cache ends, between a plateau and the next."""
+    begun, largely = (
+        _crossing(points, 1 / ((1 - share) / near + share / far), cut)
+        for share in (_BEGUN, _LARGELY)
+    )
+    return begun - _DRAWN_BACK * max(0.0, largely - begun)
+
+
 def _crossing(points: Sequence[Point], bandwidth: float, cut: int) -> float:
     """Return the size, nearest to a cut, at which the curve falls through a bandwidth."""
     falls = [
@@ -182,8 +194,7 @@ def _crossing(points: Sequence[Point], bandwidth: float, cut: int) -> float:
 def representative(level: Level) -> Point:
     """Return the point that stands for a level: nearest to half of its capacity.
 
-    Near the capacity a level shares its traffic with the next, and the found capacity is a little
-    beyond the true one; memory is read at the largest.
+    Near the capacity a level shares its traffic with the next; memory is read at the largest.
     """
     if level.capacity is None:
         return max(level.points, key=lambda point: point.size)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks import cases
-from calibrate import arithmetic
+from calibrate import arithmetic, scaling, streams
 from calibrate.turns import Plan, Step, visits
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.physics.isa import Vector
@@ -21,15 +21,16 @@ _QUICK_MULTIPLE = 2
 _LEAST_ARRAY, _LEAST_QUICK_ARRAY = 64 * _MIB, 32 * _MIB
 _UNKNOWN_CACHE = 32 * _MIB
 # A 1-thread and an all-core team each hold three arrays, the order of a walk through memory takes
-# half an array while it is drawn, and half of what is free stays free.
+# half an array while it is drawn, and half of what is free stays free. What holds more arrays is
+# left out where they don't fit (see `scaling.arrays_held`).
 _MEMORY_SHARE = 1 / 13
 # No array is smaller, and each thread's share is a multiple of the second.
 _LEAST_ANYWHERE, _TINY = 7 * _MIB // 2, 56 * 1024
 # First touch maps pages of its own beside the arrays, on all threads together.
 _TOUCHED_SHARE = 1 / 8
 _CURVE_START = 4 * 1024
-_STREAMS = ("read", "write", "copy", "scale", "add", "triad")
-_STORES = ("ordinary", "non-temporal")
+# Pages and margins beyond the arrays themselves.
+_ROUNDING = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,39 @@ def draw_up(resources: Resources, *, quick: bool) -> Plan:
         for threads in teams
         for case, samples in _team_cases(resources, threads, array, quick=quick)
     ]
+    if not quick and _holds_more(resources, array):
+        more = _beyond(resources, teams, array)
+        steps += [Step(case=case, samples=samples) for case, samples in more]
+    elif not quick and not findings:
+        findings = (_left_out(resources),)
     rounds = (3, 2, 2) if quick else (3, 3, 3)
     return Plan(steps=tuple(steps), rounds=rounds, findings=findings)
+
+
+def _holds_more(resources: Resources, array: int) -> bool:
+    held = scaling.arrays_held(resources.threads) * array
+    return held * (1 + _ROUNDING) <= resources.memory_available / 2
+
+
+def _beyond(resources: Resources, teams: Sequence[int], array: int) -> Iterator[tuple[Case, int]]:
+    """Yield what holds more arrays: three inputs, teams between one and all, latency under load."""
+    widest, threads = resources.vectors[0], resources.threads
+    for team in teams:
+        yield streams.four_arrays(widest, team, array), 3
+    yield from ((case, 5) for case in scaling.compute(resources.vectors, threads))
+    yield from ((case, 3) for case in scaling.memory(widest, threads, array))
+    yield from ((case, 3) for case in scaling.loaded(widest, threads, array))
+
+
+def _left_out(resources: Resources) -> Finding:
+    free = capacity(resources.memory_available)
+    return Finding(
+        severity="note",
+        what=f"three reads with a write, teams between one core and all, and latency under load "
+        f"were left out, since {free} of memory may be used",
+        why_it_matters="where memory saturates isn't known",
+        command="free memory, or raise the container's limit (docker update --memory)",
+    )
 
 
 def _team_cases(
@@ -80,32 +112,17 @@ def _team_cases(
     for case in arithmetic.operations(resources.vectors, threads, quick=quick):
         yield case, 5
     sizes = _curve_sizes(resources, threads, array, quick=quick)
-    for case in _curves(widest, threads, sizes, quick=quick):
+    for case in streams.curves(widest, threads, sizes, quick=quick):
         yield case, 5
-    for case in _streams(widest, threads, array):
+    for case in streams.memory(widest, threads, array):
         yield case, 3
+    if not quick:
+        yield streams.updates(widest, threads, array), 3
+        for case in streams.inside(resources.machine, widest, threads, array):
+            yield case, 3
     if threads == 1 and not quick:
         yield from ((case, 5) for case in _latencies(resources.machine, array))
     yield from _operating_system(resources, threads, array)
-
-
-def _curves(vector: Vector, threads: int, sizes: Sequence[int], *, quick: bool) -> Iterator[Case]:
-    """Yield the curves; the levels are found in the finest, that of one thread's reads."""
-    coarse = sizes[::2] if quick else sizes
-    for size in sizes if threads == 1 else coarse:
-        yield _stream("read-curve", vector, threads, size)
-    if threads == 1 or not quick:
-        for size in coarse:
-            yield _stream("triad-curve", vector, threads, size, store="ordinary")
-
-
-def _streams(vector: Vector, threads: int, array: int) -> Iterator[Case]:
-    for name in _STREAMS:
-        row = cases.BENCHMARKS[name]
-        size = array * (row.reads + row.writes)
-        for store in _STORES if row.writes else (None,):
-            extra = {} if store is None else {"store": store}
-            yield _stream(name, vector, threads, size, **extra)
 
 
 def _latencies(machine: MachineSpec, array: int) -> Iterator[Case]:
@@ -141,7 +158,7 @@ def _operating_system(resources: Resources, threads: int, array: int) -> Iterato
     loose = {**compute.parameters, "pinned": False}
     yield _with(compute, loose), 7
     for extra in ({}, {"pinned": False}, {"huge": False}, {"huge": False, "prefaulted": False}):
-        yield _stream("triad", widest, threads, size, store="ordinary", **extra), 3
+        yield streams.stream("triad", widest, threads, size, store="ordinary", **extra), 3
     kinds = (False, True) if resources.huge_pages else (False,)
     for huge in kinds:
         case = Case(
@@ -170,18 +187,6 @@ def _with(case: Case, parameters: dict[str, str | int | float | bool | None]) ->
         isa=case.isa,
         bits=case.bits,
         threads=case.threads,
-    )
-
-
-def _stream(name: str, vector: Vector, threads: int, size: int, **parameters: str | bool) -> Case:
-    extra = {} if vector.fused else {"fused": False}
-    return Case(
-        benchmark=name,
-        parameters={**extra, **parameters},
-        isa=vector.isa,
-        bits=vector.bits,
-        threads=threads,
-        working_set_bytes=size,
     )
 
 

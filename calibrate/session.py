@@ -84,6 +84,7 @@ def _concluded(subject: Subject, rounds: Rounds, findings: Sequence[Finding]) ->
     """Return the record of these rounds, its times still to be filled in."""
     measurements = rounds.measurements()
     concluded = fit(subject.machine, measurements)
+    kept = [one for one in measurements if one.case.key not in concluded.unused]
     calibration = Calibration(
         machine=subject.machine,
         node=subject.node,
@@ -93,7 +94,7 @@ def _concluded(subject: Subject, rounds: Rounds, findings: Sequence[Finding]) ->
         isa_cap=subject.isa_cap,
         quick=subject.quick,
         ceilings=concluded.ceilings,
-        measurements=condensed(measurements),
+        measurements=condensed(kept),
         rounds=rounds.made,
         started=time_now(),
         seconds_taken=0.0,

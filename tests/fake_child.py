@@ -85,9 +85,7 @@ class Planted:
             size = case.working_set_bytes / (1 if level.shared else case.threads)
             held = min(1.0, max(0.0, 2 - size / level.capacity))
             seconds = held / (level.bandwidth * case.threads) + (1 - held) * seconds
-        row = cases.benchmark(case)
-        allocated = row.writes if case.parameters.get("store") == "ordinary" else 0
-        return 1 / seconds / (1 + allocated / (row.reads + row.writes))
+        return 1 / seconds / cases.moved_over_nominal(case)
 
     def seconds(self, case: Case) -> float:
         """Return what one repetition takes, without noise."""
@@ -106,6 +104,9 @@ class Planted:
                 return vectors * self.slow[case.benchmark, case.dtype] / self.hertz
             case "latency":
                 return cases.CHASE_STEPS * self.wait(case)
+            case "loaded":
+                # A queue: each that reads beside makes the wait longer by as much.
+                return cases.CHASE_STEPS * self.memory_wait * case.threads
             case "stream":
                 return loss * cases.work(case).bytes_touched.total / self.bandwidth(case)
             case "clock":
@@ -146,7 +147,9 @@ class Planted:
         return self.latency[vector if chain == "vector" else chain]
 
     def steps_per_second(self, case: Case) -> dict[str, float]:
-        """Return the steps a second of the chains beside a case's work."""
+        """Return the steps a second of the chains beside a case's work, or bytes of its load."""
+        if cases.benchmark(case).family == "loaded":
+            return {cases.LOAD: self.memory[0]}
         if not cases.benchmark(case).clocked:
             return {}
         names = {"imul": "imul", "vector": "fma" if cases.fused(case) else "mul+add"}

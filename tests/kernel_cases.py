@@ -72,7 +72,7 @@ def stream_cases(vector: Vector) -> Iterator[Case]:
         # LLVM merges narrow stores of a constant into wide ones: see the test of that below.
         if name == "write" and vector != WIDEST:
             continue
-        size = ARRAY * (row.reads + row.writes)
+        size = ARRAY * row.arrays
         for store in ("ordinary", "non-temporal") if row.writes else (None,):
             parameters: dict[str, Scalar] = {"fused": vector.fused}
             if store is not None:

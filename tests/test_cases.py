@@ -20,7 +20,7 @@ STREAMS = [name for name, row in cases.BENCHMARKS.items() if row.family == "stre
 
 @pytest.mark.parametrize("name", cases.BENCHMARKS)
 def test_every_family_of_the_table_is_one_that_the_rig_runs(name: str) -> None:
-    assert cases.BENCHMARKS[name].family in {*FAMILIES, "instrument", "conv"}
+    assert cases.BENCHMARKS[name].family in {*FAMILIES, "instrument", "conv", "loaded"}
 
 
 def test_every_family_that_the_rig_runs_is_in_the_table() -> None:
@@ -85,7 +85,16 @@ def test_a_fused_multiply_add_is_two_operations_a_lane_and_its_halves_one_each(
 
 
 def test_chains_pages_and_the_instrument_count_no_work() -> None:
-    for name in ("chain", "first-touch", "latency", "timer", "barrier", "call", "migration"):
+    for name in (
+        "chain",
+        "first-touch",
+        "latency",
+        "loaded-latency",
+        "timer",
+        "barrier",
+        "call",
+        "migration",
+    ):
         done = cases.work(Case(benchmark=name))
         assert (done.flops, done.bytes_touched.total) == (0, 0)
 
@@ -99,7 +108,7 @@ def test_arrays_are_whole_numbers_of_the_quantum(name: str, threads: int, size: 
     assert array > 0
     assert array % cases.ARRAY_QUANTUM == 0
     row = cases.BENCHMARKS[name]
-    arrays = threads * (row.reads + row.writes)
+    arrays = threads * row.arrays
     assert arrays * array <= max(size, arrays * cases.ARRAY_QUANTUM)
     assert size - arrays * array < arrays * cases.ARRAY_QUANTUM
 

@@ -173,9 +173,17 @@ def test_latencies_are_told_by_level_and_by_page(fitted: Fit) -> None:
         ("l3-latency", "L3", "s"),
         ("dram-latency", "DRAM", "s"),
         ("dram-latency-4k", "DRAM", "s"),
+        ("dram-latency-loaded", "DRAM", "s"),
     ]
     assert {c.evidence["verdict"] for c in found} == {"steady"}
     assert all(c.high <= c.typical <= c.low for c in found)
+
+
+def test_latency_under_load_says_how_many_read_how_much_meanwhile(fitted: Fit) -> None:
+    busy = named(fitted, "dram-latency-loaded", 2)
+    assert busy.typical == pytest.approx(2 * Planted().memory_wait, rel=0.01)
+    assert busy.evidence["loaders"] == 1
+    assert busy.evidence["load_bandwidth"] == pytest.approx(15e9, rel=0.02)
 
 
 def test_a_latency_without_a_clock_has_no_cycles(measurements: tuple[Measurement, ...]) -> None:

@@ -330,9 +330,13 @@ def _wrong_streams(case: Case) -> Iterator[tuple[str, Case, Spoil]]:
         yield "another array read", case, elsewhere(stream.A)
     else:
         yield "nothing written", case, elsewhere(stream.A)
-    if row.writes and row.reads:
+    if row.writes and row.reads and not row.in_place:
         yield "another array read", case, elsewhere(stream.B)
-    if row.reads == 2:
+    if row.in_place:
+        yield "another factor", case, elsewhere(stream.FACTOR)
+    if row.reads == 3:
+        yield "one array read for another", case, same(stream.D, stream.C)
+    if row.reads >= 2:
         yield "one array read twice", case, same(stream.C, stream.B)
         yield "the other read twice", case, same(stream.B, stream.C)
 
@@ -429,6 +433,8 @@ def test_a_stream_makes_as_many_passes_as_it_says(
     subject = Bench(case, kernels)
     b, c = subject.task._array(0), subject.task._array(1)
     start, step = b.copy(), c.copy()
+    if case.benchmark == "schoenauer":
+        step *= subject.task._array(2)
     # A copy onto itself would tell nothing: it goes one vector down with each pass.
     down = case.bits // 8 if case.benchmark == "copy" else 0
     block = subject.task.segment(passes).block
@@ -439,7 +445,9 @@ def test_a_stream_makes_as_many_passes_as_it_says(
         "copy": (1, 0),
         "scale": (stream.SCALAR**passes, 0),
         "add": (1, passes),
+        "update": (stream.FLIP**passes, 0),
         "triad": (1, passes * stream.SCALAR),
+        "schoenauer": (1, passes),
     }[case.benchmark]
     expected = factor * start + (addend * step if addend else 0)
     assert np.allclose(b[: b.size - moved], expected[moved:], rtol=1e-12)

@@ -7,6 +7,7 @@ import pytest
 
 from calibrate import levels
 from calibrate.levels import Level, Point
+from roofline.physics import robust
 
 KIB, MIB = 1 << 10, 1 << 20
 START, END = 4 * KIB, 128 * MIB
@@ -144,13 +145,62 @@ def test_a_split_keeps_every_point_once() -> None:
     assert [p for level in levels.split(points, 4) for p in level.points] == points
 
 
-def test_the_capacity_lies_where_the_curve_begins_to_fall() -> None:
-    """A quarter of the way down, by logarithms, between the sizes 8 and 16."""
-    points = [Point(2.0**k, 100.0 if k < 4 else 10.0) for k in range(8)]
-    near, far = levels.split(points, 2)
+def test_the_capacity_lies_where_the_time_of_a_byte_begins_to_rise() -> None:
+    """It rises linearly from 8 on, and crosses shares of its way between the measured sizes."""
+    plateaus = [Point(2.0**k, 100.0 if k < 4 else 10.0) for k in range(8)]
+    near, far = levels.split(plateaus, 2)
     assert (near.plateau, far.plateau) == (100.0, 10.0)
-    assert near.capacity == pytest.approx(8 * 2**0.25)
+    assert near.capacity is not None
+    assert 8 <= near.capacity < 12
     assert far.capacity is None
+    sizes = [2 ** (k / 2) for k in range(16)]
+    rising = [Point(s, 1 / (0.01 + 0.09 * min(1, max(0, s / 8 - 1)))) for s in sizes]
+    near, far = levels.split(rising, 2)
+    assert near.capacity is not None
+    assert 8 <= near.capacity < 10
+
+
+def medians(planted: Planted, noise: float, slope: float, seed: int) -> list[Point]:
+    """Return a curve as it is concluded from nine rounds, each with lognormal noise."""
+    dice = random.Random(seed)
+    return [
+        Point(
+            one.size,
+            robust.median([one.bandwidth * math.exp(dice.gauss(0, noise)) for _ in range(9)]),
+        )
+        for one in curve(planted, noise=0.0, slope=slope)
+    ]
+
+
+@pytest.mark.parametrize("noise", [0.03, 0.05])
+@pytest.mark.parametrize("slope", [0.1, 0.5, 1.0, 1.5])
+@KNOWN
+def test_each_capacity_is_found_within_a_factor_of_one_and_a_half(
+    planted: Planted, slope: float, noise: float
+) -> None:
+    for seed in range(8):
+        found = levels.find(medians(planted, noise, slope, seed), planted[0])
+        assert_found(found.levels, planted)
+
+
+@pytest.mark.parametrize(("slope", "least"), [(0.5, 1.0), (1.0, 1.0), (1.5, 0.8), (2.0, 0.7)])
+def test_a_tenth_of_noise_hides_capacities_only_where_slopes_are_soft_as_well(
+    slope: float, least: float
+) -> None:
+    """What is then missed are neighbours that differ by 1.3 x: three times the noise of a point."""
+    found = [
+        _is_found(medians(planted, 0.1, slope, seed), planted)
+        for planted in MACHINES.values()
+        for seed in range(6)
+    ]
+    assert sum(found) >= least * len(found)
+
+
+def _is_found(points: list[Point], planted: Planted) -> bool:
+    found = levels.find(points, planted[0]).levels
+    ends = zip([level.capacity or 0 for level in found], planted[0], strict=False)
+    right = all(true / 1.5 < end < true * 1.5 for end, true in ends)
+    return right and len(found) == len(planted[1])
 
 
 @pytest.mark.parametrize(

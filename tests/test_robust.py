@@ -1,6 +1,7 @@
 """Medians, spreads and intervals against values worked out by hand and by the exact binomial."""
 
 import math
+import random
 import statistics
 from fractions import Fraction
 
@@ -133,3 +134,30 @@ def test_iglewicz_and_hoaglin_would_call_only_the_outlier_one() -> None:
 
 def test_a_value_apart_from_equal_ones_is_infinitely_far() -> None:
     assert robust.modified_z_scores([5.0, 5.0, 5.0, 4.0, 9.0]) == [0, 0, 0, -math.inf, math.inf]
+
+
+def test_a_trend_is_the_rise_from_first_to_last_with_an_interval() -> None:
+    change, (low, high) = robust.trend([10 + 0.5 * k for k in range(9)]) or (0.0, (0.0, 0.0))
+    assert (change, low, high) == pytest.approx((4.0, 4.0, 4.0))
+
+
+def test_a_lone_outlier_moves_no_trend() -> None:
+    values = [1.0, 1.01, 0.99, 1.0, 9.0, 1.0, 1.01, 0.99, 1.0]
+    change, (low, high) = robust.trend(values) or (9.0, (9.0, 9.0))
+    assert abs(change) < 0.1
+    assert low < 0 < high
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_too_few_values_have_no_trend(count: int) -> None:
+    assert robust.trend([1.0] * count) is None
+
+
+def test_intervals_of_trends_hold_none_where_there_is_none() -> None:
+    draw = random.Random(5)
+    held = 0
+    for _ in range(400):
+        found = robust.trend([draw.gauss(0, 1) for _ in range(9)])
+        assert found is not None
+        held += found[1][0] <= 0 <= found[1][1]
+    assert held >= 0.94 * 400

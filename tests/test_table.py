@@ -31,10 +31,10 @@ def test_all_sections_are_there() -> None:
         "2 usable of 2",
         "steal 0.4 %",
         "fma float32 512 2 465 474 1.2 % 63.9 100 % 63.4 steady",
-        "light load 1 4.04",
+        "light load 4.04 (1.2 %)",
         "triad non-temporal 2 74.0 75.5 1.2 % x 1.00 steady",
         "triad ordinary 1 37.4 38.1 1.2 % x 1.33 steady",
-        "L1 46 KiB 48 KiB 441 882 330 660",
+        "L1 46 KiB 45.5 KiB - 46.5 KiB 48 KiB 1 441 330",
         "first touch of a 4 KiB page 1 900 ns",
         "reading the clock 1 24 ns",
         "calling a kernel 1 2.5 ns",
@@ -118,7 +118,12 @@ def test_a_doubt_is_printed_whole_and_its_brackets_are_no_markup() -> None:
 
 def test_empty_sections_are_left_out() -> None:
     titles = [section.title for section in sections(build.one_thread_no_caches())]
-    assert titles == ["Compute", "Memory (DRAM, nominal bytes)"]
+    assert titles == [
+        "Compute",
+        "Memory (DRAM, nominal bytes)",
+        "Memory by mix of reads and writes (GB/s, nominal and moved)",
+        "Knees (FLOP/byte; above, compute binds)",
+    ]
     assert "Findings" not in printed(build.one_thread_no_caches())
 
 

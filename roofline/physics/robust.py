@@ -1,9 +1,10 @@
 """Statistics that a few bad windows can't spoil.
 
 The median's interval is by order statistics, free of any distribution (Conover, Practical
-Nonparametric Statistics, 3rd ed., section 3.2). The spread is the median absolute deviation,
-scaled to a normal's standard deviation (Rousseeuw & Croux, JASA 88, 1993). The modified z-score
-is Iglewicz & Hoaglin's (How to Detect and Handle Outliers, ASQC, 1993).
+Nonparametric Statistics, 3rd ed., section 3.2). A trend is the median of all slopes between two
+values, its interval by Kendall's statistic (Sen, JASA 63, 1968). The spread is the median absolute
+deviation, scaled to a normal's standard deviation (Rousseeuw & Croux, JASA 88, 1993). The modified
+z-score is Iglewicz & Hoaglin's (How to Detect and Handle Outliers, ASQC, 1993).
 """
 
 import math
@@ -11,6 +12,8 @@ import statistics
 from collections.abc import Sequence
 
 _TO_SIGMA = 1.4826
+# A normal lies within so many standard deviations with 95 %.
+_TWO_SIDED = 1.96
 
 
 def median(values: Sequence[float]) -> float:
@@ -52,6 +55,24 @@ def median_interval(
     while rank < count // 2 and 2 * _binomial_tail(count, rank) <= 1 - confidence:
         rank += 1
     return (ordered[rank - 1], ordered[count - rank]) if rank else None
+
+
+def trend(values: Sequence[float]) -> tuple[float, tuple[float, float]] | None:
+    """Return how much values rise from the first to the last, and a 95 % interval of that.
+
+    None when there are too few values for any (3 or fewer).
+    """
+    count = len(values)
+    slopes = sorted(
+        (values[j] - values[i]) / (j - i) for i in range(count) for j in range(i + 1, count)
+    )
+    # Kendall's statistic is nearly normal; ranks are rounded outwards.
+    deviation = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
+    rank = math.floor((len(slopes) - _TWO_SIDED * deviation) / 2)
+    if rank < 1:
+        return None
+    span = count - 1
+    return span * median(slopes), (span * slopes[rank - 1], span * slopes[-rank])
 
 
 def _binomial_tail(count: int, most: int) -> float:

@@ -92,7 +92,8 @@ class Measurement:
         work: of one repetition, over all threads.
         seconds: of one repetition, by round and by sample.
         steps_per_second: of each dependent chain in the same windows, by round and by
-            sample; `calibrate.fit` turns them into the effective core clock.
+            sample; `calibrate.fit` turns them into the effective core clock. Of the load beside
+            a walk: bytes.
         loops: repetitions in one sample, by round.
         checked: every round's answer agreed with its reference.
         kernel_digest: hash of the machine code that was timed.

@@ -12,14 +12,19 @@ from roofline.physics.roof import (
     compute_ceiling,
     memory_theory,
     paper_roof,
-    team_sizes,
     triad_ceiling,
     whole_socket,
 )
 from roofline.records import Calibration, Ceiling, Kind
 from roofline.units import capacity, duration, rate, significant
-from roofline.view import operation_rows
+from roofline.view import clock_rows, level_rows, memory_rows, operation_rows
 from roofline.view.captions import machine_name, percent
+from roofline.view.cells import fact as _fact
+from roofline.view.cells import giga as _giga
+from roofline.view.cells import share as _share
+from roofline.view.cells import team as _team
+from roofline.view.clock_rows import clocks
+from roofline.view.level_rows import levels
 
 Row = tuple[str, ...]
 _OVERHEADS = {
@@ -30,7 +35,6 @@ _OVERHEADS = {
     "call": "calling a kernel",
     "migration": "moving a thread to another CPU",
 }
-_LEVELS = ("L1", "L2", "L3", "L4", "DRAM")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +52,30 @@ def sections(calibration: Calibration) -> tuple[Section, ...]:
     made = (
         _section("Compute", _COMPUTE, map(_compute, _of(calibration, "compute"))),
         _section("Operations (results)", operation_rows.COLUMNS, operations),
-        _section("Clock", ("under", ">cores", ">GHz", ">spread"), _clocks(calibration)),
+        _section(
+            "Clock (GHz, spread over rounds)", clock_rows.columns(calibration), clocks(calibration)
+        ),
         _section("Memory (DRAM, nominal bytes)", _MEMORY, _memory(calibration)),
-        _section("Levels (GB/s)", _level_columns(calibration), _levels(calibration)),
+        _section(
+            "Memory by mix of reads and writes (GB/s, nominal and moved)",
+            memory_rows.mix_columns(calibration),
+            memory_rows.mixes(calibration),
+        ),
+        _section(
+            "Memory by cores (GB/s)",
+            memory_rows.saturation_columns(calibration),
+            memory_rows.saturations(calibration),
+        ),
+        _section("Levels (GB/s)", level_rows.level_columns(calibration), levels(calibration)),
+        _section(
+            "Knees (FLOP/byte; above, compute binds)",
+            level_rows.knee_columns(calibration),
+            level_rows.knee_rows(calibration),
+        ),
         _section("Latency (dependent loads)", _LATENCY, _latencies(calibration)),
+        _section(
+            "Latency of memory under load", memory_rows.LOADED, memory_rows.loaded(calibration)
+        ),
         _section("Overheads", ("of", ">cores", ">typical", ">spread"), _overheads(calibration)),
     )
     return tuple(section for section in made if section.rows)
@@ -114,7 +138,6 @@ _COMPUTE = (
     ">p50",
     "verdict",
 )
-_SCALARS = {"float32-32": "float32 scalar", "float64-64": "float64 scalar"}
 _LATENCY = ("level", "pages", ">walk over", ">a load takes", ">cycles", ">spread")
 _MEMORY = ("kernel", "stores", ">cores", ">GB/s", ">high", ">spread", ">moved", "verdict")
 
@@ -150,15 +173,6 @@ def _of_limit(c: Ceiling) -> str:
     return percent(pipes / whole_pipes(pipes, c.mix or ""))
 
 
-def _clocks(calibration: Calibration) -> Iterator[Row]:
-    for c in _of(calibration, "clock"):
-        load = c.name.removeprefix("clock-")
-        words = "light load" if load == "light" else load.replace("-", " ")
-        # A register as narrow as the number itself holds no vector.
-        words = _SCALARS.get(load, words)
-        yield words, str(c.threads), f"{c.typical / 1e9:.2f}", _share(c.spread)
-
-
 def _memory(calibration: Calibration) -> Iterator[Row]:
     for c in _of(calibration, "bandwidth"):
         if c.level == "DRAM":
@@ -168,50 +182,9 @@ def _memory(calibration: Calibration) -> Iterator[Row]:
             yield kernel, c.store or "", str(c.threads), *rates, moved and f"x {moved}", _verdict(c)
 
 
-def _teams(calibration: Calibration) -> tuple[int, ...]:
-    """Return one core and all of them, where both were measured."""
-    sizes = team_sizes(calibration)
-    return tuple(dict.fromkeys((sizes[0], sizes[-1]))) if sizes else ()
-
-
-def _level_pairs(calibration: Calibration) -> list[tuple[str, int]]:
-    """Return the directions and teams that any cache level was measured with."""
-    measured = {
-        (c.direction, c.threads) for c in _plain_bandwidths(calibration) if c.level != "DRAM"
-    }
-    pairs = [(d, n) for d in ("read", "triad") for n in _teams(calibration)]
-    return [pair for pair in pairs if pair in measured]
-
-
-def _level_columns(calibration: Calibration) -> Row:
-    rates = (f">{d}, {_team(n)}" for d, n in _level_pairs(calibration))
-    return ("level", ">holds", ">reported", *rates)
-
-
-def _reported(calibration: Calibration, level: str) -> str:
-    caches = [c for c in calibration.machine.caches if c.kind != "instruction"]
-    sizes = {f"L{c.level}": capacity(c.size_bytes) for c in caches}
-    return sizes.get(level, "")
-
-
-def _levels(calibration: Calibration) -> Iterator[Row]:
-    found = {c.level: c for c in reversed(_of(calibration, "capacity"))}
-    rates = {(c.level, c.direction, c.threads): c for c in _plain_bandwidths(calibration)}
-    for level in _LEVELS:
-        holds = capacity(found[level].typical) if level in found else ""
-        keys = [(level, d, n) for d, n in _level_pairs(calibration)]
-        cells = [_giga(rates[key].typical) if key in rates else "" for key in keys]
-        if holds or (any(cells) and level != "DRAM"):
-            yield level, holds, _reported(calibration, level), *cells
-
-
-def _plain_bandwidths(calibration: Calibration) -> list[Ceiling]:
-    """Return the bandwidths without non-temporal ones, which no cache level serves."""
-    return [c for c in _of(calibration, "bandwidth") if c.store != "non-temporal"]
-
-
 def _latencies(calibration: Calibration) -> Iterator[Row]:
-    for c in _of(calibration, "latency"):
+    found = _of(calibration, "latency")
+    for c in (c for c in found if not c.name.endswith(memory_rows.UNDER_LOAD)):
         size = c.evidence.get("working_set")
         walk = capacity(size) if isinstance(size, int | float) else ""
         pages = "4 KiB" if c.name.endswith("-4k") else "huge, if granted"
@@ -255,28 +228,6 @@ def _cores(calibration: Calibration) -> str:
     quota = f", quota {significant(machine.cpu_quota)} CPUs" if machine.cpu_quota else ""
     cap = f", capped to {calibration.isa_cap}" if calibration.isa_cap else ""
     return f"{calibration.usable_cores} usable of {machine.cores or 'unknown'}{quota}{cap}"
-
-
-def _team(threads: int) -> str:
-    return "1 core" if threads == 1 else f"{threads} cores"
-
-
-def _giga(value: float) -> str:
-    return _three(value / 1e9)
-
-
-def _three(value: float) -> str:
-    """Return three significant digits, zeros kept, so that a column lines up."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f} %"
-
-
-def _fact(ceiling: Ceiling, name: str) -> str:
-    value = ceiling.evidence.get(name)
-    return _three(value) if isinstance(value, int | float) else ""
 
 
 def _verdict(ceiling: Ceiling) -> str:

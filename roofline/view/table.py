@@ -10,10 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from roofline.physics.roof import team_sizes
 from roofline.records import Calibration, Ceiling, Finding, Scalar
 from roofline.view import rows
 from roofline.view.effect_rows import effects
+from roofline.view.level_rows import ends
 
 if TYPE_CHECKING:
     import pandas
@@ -25,7 +25,7 @@ _STYLES = {"invalid": "bold red", "warning": "yellow", "advice": "cyan", "note":
 def render(calibration: Calibration) -> Group:
     """Return everything that a calibration says, for a rich console of 100 columns or more."""
     parts: list[RenderableType] = [pairs(None, rows.conditions(calibration))]
-    parts += [_roofs(calibration, threads) for threads in team_sizes(calibration)]
+    parts += [_roofs(calibration, threads) for threads in ends(calibration)]
     parts += [sheet(section) for section in rows.sections(calibration)]
     parts.append(pairs("Effects on time", effects(calibration)))
     parts.append(pairs("Doubts (worst and best round)", rows.verdicts(calibration)))
