@@ -174,6 +174,6 @@ def test_later_rounds_begin_between_the_planned_ones() -> None:
         for n in range(60)
     )
     plan = Plan(steps=many, rounds=(3, 3))
-    firsts = [plan.in_round(number)[0].case.key for number in range(12)]
+    firsts = [plan.in_round(number)[0].step.case.key for number in range(12)]
     assert len(set(firsts)) == 12
     assert [plan.in_round(number) for number in (12, 13)] == [plan.in_round(0), plan.in_round(1)]
