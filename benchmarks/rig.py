@@ -40,6 +40,8 @@ FAMILIES: dict[str, Family] = {
     "pagefault": pagefault.FAMILY,
 }
 _SMALL = 1 << 20
+# A sample of that many seconds averages over what disturbs single ones.
+_LONG = 0.02
 
 
 class Rig:
@@ -122,8 +124,17 @@ class Rig:
         if warm := cases.warm_up(case):
             self._time(case, [[task.segment(warm)] for task in tasks], 1)
         repeats = self._repeats_of(case, tasks)
-        timed = self._time(case, self._programs(case, tasks, repeats), samples)
+        timed = self._samples(case, self._programs(case, tasks, repeats), samples)
         return self._sampled(case, timed, repeats)
+
+    def _samples(self, case: Case, programs: Sequence[Sequence[Segment]], samples: int) -> Timed:
+        """Time so many samples, or one where that is long: rounds differ more than samples do."""
+        first = self._time(case, programs, 1)
+        windows = first.windows[0]
+        took = max(w.stamps[-1] for w in windows) - min(w.stamps[0] for w in windows)
+        if samples == 1 or took > _LONG:
+            return first
+        return _joined([first, self._time(case, programs, samples - 1)])
 
     def _programs(self, case: Case, tasks: Sequence[Task], repeats: int) -> list[list[Segment]]:
         clocks = [self._clock_tasks(case) for _ in tasks]

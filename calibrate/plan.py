@@ -19,6 +19,10 @@ _MIB = 1 << 20
 CACHE_MULTIPLE = 4
 _QUICK_MULTIPLE = 2
 _LEAST_ARRAY, _LEAST_QUICK_ARRAY = 64 * _MIB, 32 * _MIB
+# Where caches are so large that the rule would take minutes, arrays are this large, or this
+# multiple of the caches: a triad's three together then are several times as large.
+_GREAT_ARRAY, _GREAT_QUICK_ARRAY = 512 * _MIB, 256 * _MIB
+_GREAT_MULTIPLE, _GREAT_QUICK_MULTIPLE = 2, 1.5
 _UNKNOWN_CACHE = 32 * _MIB
 # A 1-thread and an all-core team each hold three arrays, the order of a walk through memory takes
 # half an array while it is drawn, and half of what is free stays free. What holds more arrays is
@@ -203,10 +207,7 @@ def last_level_bytes(machine: MachineSpec, threads: int) -> int | None:
 def _array_bytes(resources: Resources, *, quick: bool) -> tuple[int, tuple[Finding, ...]]:
     """Return the size of a DRAM array, and what to say when memory doesn't allow the right one."""
     cache = last_level_bytes(resources.machine, resources.threads) or _UNKNOWN_CACHE
-    multiple, least = (
-        (_QUICK_MULTIPLE, _LEAST_QUICK_ARRAY) if quick else (CACHE_MULTIPLE, _LEAST_ARRAY)
-    )
-    wanted = max(least, multiple * cache)
+    wanted = _wanted(cache, quick=quick)
     allowed = int(resources.memory_available * _MEMORY_SHARE)
     if allowed >= wanted:
         return wanted, ()
@@ -218,6 +219,17 @@ def _array_bytes(resources: Resources, *, quick: bool) -> tuple[int, tuple[Findi
         )
     size = allowed // (_TINY * resources.threads) * _TINY * resources.threads
     return size, (_smaller(resources, size, wanted),)
+
+
+def _wanted(cache: int, *, quick: bool) -> int:
+    """Return the size of an array that caches of so many bytes call for."""
+    multiple, least = (
+        (_QUICK_MULTIPLE, _LEAST_QUICK_ARRAY) if quick else (CACHE_MULTIPLE, _LEAST_ARRAY)
+    )
+    great, times = (
+        (_GREAT_QUICK_ARRAY, _GREAT_QUICK_MULTIPLE) if quick else (_GREAT_ARRAY, _GREAT_MULTIPLE)
+    )
+    return max(least, min(multiple * cache, max(great, int(times * cache))))
 
 
 def _smaller(resources: Resources, size: int, wanted: int) -> Finding:

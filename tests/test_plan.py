@@ -215,6 +215,17 @@ def test_a_cache_for_each_core_adds_up() -> None:
     assert plan.last_level_bytes(private, 3) == 24 * MIB
 
 
+@pytest.mark.parametrize(("quick", "mebibytes"), [(False, 600), (True, 450)])
+def test_caches_of_hundreds_of_mebibytes_are_outgrown_by_a_triad(
+    quick: bool, mebibytes: int
+) -> None:
+    """Four times as large, each array would take minutes to walk through."""
+    caches = (Cache(level=3, kind="unified", size_bytes=300 * MIB, shared_by=32),)
+    machine = replace(made(16).machine, caches=caches)
+    drawn = plan.draw_up(replace(made(16, 128 * GIB), machine=machine), quick=quick)
+    assert arrays(drawn) == {mebibytes * MIB}
+
+
 def test_unknown_caches_are_unknown() -> None:
     assert plan.last_level_bytes(MachineSpec(architecture="x86_64"), 4) is None
 
