@@ -13,8 +13,11 @@ from roofline.host.machine import read_machine, usable_cpus
 from roofline.physics.isa import Vector, vectors
 from roofline.records import MachineSpec
 
+# How long an example takes on a busy machine says nothing about the code.
+settings.register_profile("usual", deadline=None)
+settings.load_profile("usual")
 # For `pytest --hypothesis-profile=long`: instead of what is drawn usually.
-settings.register_profile("long", max_examples=1000)
+settings.register_profile("long", max_examples=1000, deadline=None)
 
 
 @pytest.fixture(scope="session")
