@@ -12,7 +12,7 @@ from operator import mul
 from benchmarks import cases
 from calibrate.summary import Summary, ceiling, flat, summarise
 from roofline.physics import robust
-from roofline.records import Case, Ceiling, Finding, Measurement
+from roofline.records import Case, Ceiling, Finding, Measurement, Scalar
 
 # Steps in a turn, as `benchmarks.clock` emits them, and cycles of the add-xor step.
 _ADD_XOR_CYCLES = 2
@@ -124,6 +124,16 @@ def window_hertz(measurement: Measurement, chains: Chains) -> dict[str, list[flo
         for chain, rows in measurement.steps_per_second.items()
         if names.get(chain) in chains.cycles
     }
+
+
+def agreement(seen: Mapping[str, Sequence[float]]) -> dict[str, Scalar]:
+    """Return the ratio of the two chains' clocks, as evidence: the median over windows.
+
+    Window by window, since the clock may change between windows, and each chain's best is another.
+    """
+    pairs = zip(seen.get("imul", ()), seen.get("vector", ()), strict=False)
+    ratios = [scalar / vector for scalar, vector in pairs]
+    return {"clock_agreement": robust.median(ratios)} if ratios else {}
 
 
 def upper(values: Sequence[float]) -> float:

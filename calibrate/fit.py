@@ -115,9 +115,7 @@ def _per_cycle(one: Measurement, chains: Chains) -> dict[str, Scalar]:
         "pipes": per_cycle / (2 * cases.lanes(one.case)),
         "hertz": hertz,
     }
-    if "imul" in seen and "vector" in seen:
-        evidence["clock_agreement"] = upper(seen["imul"]) / hertz
-    return evidence
+    return evidence | clocks.agreement(seen)
 
 
 def _dram(machine: MachineSpec, measurements: Sequence[Measurement]) -> Iterator[Ceiling]:

@@ -5,7 +5,7 @@ from functools import partial
 from operator import truediv
 
 from benchmarks import cases
-from calibrate.clocks import Chains, upper, window_hertz
+from calibrate.clocks import Chains, agreement, upper, window_hertz
 from calibrate.summary import ceiling, flat, summarise
 from roofline.records import Ceiling, Measurement, Scalar
 
@@ -43,6 +43,4 @@ def _cycles(one: Measurement, chains: Chains) -> Mapping[str, Scalar]:
         "multiplications": cases.multiplications(one.case),
         "hertz": hertz,
     }
-    if "imul" in seen and "vector" in seen:
-        evidence["clock_agreement"] = upper(seen["imul"]) / hertz
-    return evidence
+    return evidence | agreement(seen)

@@ -170,3 +170,11 @@ def test_the_upper_end_is_the_95th_percentile() -> None:
 
 def test_a_median_ratio_is_one_median_over_the_other() -> None:
     assert clocks.median_ratio([8.0, 2.0, 6.0], [3.0, 1.0, 100.0]) == 2.0
+
+
+def test_chains_are_compared_within_each_window() -> None:
+    """A clock that rises for some windows is the same for both chains there."""
+    seen = {"imul": [3e9, 3e9, 3.6e9], "vector": [3e9, 3e9, 3.6e9]}
+    assert clocks.agreement(seen) == {"clock_agreement": 1.0}
+    assert clocks.agreement({**seen, "vector": [2e9, 2e9, 3.6e9]}) == {"clock_agreement": 1.5}
+    assert clocks.agreement({"imul": [3e9]}) == {}

@@ -344,8 +344,7 @@ def test_a_case_without_a_right_answer_is_refused() -> None:
     assert case.key in finding.what
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("agreement", [1.035, 0.965])
+@pytest.mark.parametrize(("agreement", "threads"), [(1.035, 1), (0.965, 1), (1.11, 2), (0.89, 2)])
 def test_chains_that_disagree_beside_any_team_are_refused(agreement: float, threads: int) -> None:
     off = planted(
         good(TWO_PIPES), "fma-float32-512", threads, evidence={"clock_agreement": agreement}
@@ -355,6 +354,11 @@ def test_chains_that_disagree_beside_any_team_are_refused(agreement: float, thre
 
 def test_chains_that_differ_by_two_percent_agree() -> None:
     off = planted(good(TWO_PIPES), "fma-float32-512", evidence={"clock_agreement": 1.02})
+    assert judged(UNKNOWN, off) == ()
+
+
+def test_siblings_may_hold_up_one_chain_more_than_the_other() -> None:
+    off = planted(good(TWO_PIPES), "fma-float32-512", 2, evidence={"clock_agreement": 1.044})
     assert judged(UNKNOWN, off) == ()
 
 

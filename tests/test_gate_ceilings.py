@@ -83,7 +83,7 @@ def test_half_the_work_of_a_mix_is_refused() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
-def test_dot_products_have_whole_pipes(dtype: str) -> None:
+def test_dot_products_have_whole_or_half_pipes(dtype: str) -> None:
     width = {"bfloat16": 16, "int8": 8}[dtype]
 
     def dots(pipes: float) -> list[Ceiling]:
@@ -93,7 +93,8 @@ def test_dot_products_have_whole_pipes(dtype: str) -> None:
 
     for pipes in (1.0, 2.0):
         assert judged(UNKNOWN, dots(pipes)) == ()
-    assert "1.50 pipes" in refused(UNKNOWN, dots(1.5))
+    assert judged(UNKNOWN, dots(0.5)) == ()
+    assert "1.25 pipes" in refused(UNKNOWN, dots(1.25))
     assert "4 pipes where the core has 2" in refused(UNKNOWN, dots(4.0))
 
 

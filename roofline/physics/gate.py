@@ -13,6 +13,9 @@ from roofline.records import Ceiling, Finding, MachineSpec, Measurement
 
 # Two chains that read the same clock agree to this; they do to 0.1 % where nothing is wrong.
 CLOCKS_AGREE = 0.03
+# Threads that share a core wait for each other's pipes, one chain more than the other: by up to
+# 0.044 on the first machine whose virtual CPUs were siblings.
+TEAM_CLOCKS_AGREE = 0.1
 # No core lowers its clock more than this for the lightest of the vector loads.
 CLOCK_RANGE = 1.25
 # Two dtypes or widths of one core agree to this, once each is near a whole number.
@@ -83,7 +86,8 @@ def _compute(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator[Find
 
 def _clocks(ceiling: Ceiling) -> Iterator[Finding]:
     agreement = _number(ceiling, "clock_agreement")
-    if agreement is not None and abs(agreement - 1) > CLOCKS_AGREE:
+    allowed = CLOCKS_AGREE if ceiling.threads == 1 else TEAM_CLOCKS_AGREE
+    if agreement is not None and abs(agreement - 1) > allowed:
         yield _invalid(
             f"two chains disagree about the clock beside {_title(ceiling)}: x {agreement:.3f}",
             "FLOP/cycle, and with it every check against the limit, rests on that clock",

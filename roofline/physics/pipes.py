@@ -8,8 +8,9 @@ from roofline.records import Ceiling, MachineSpec
 # FLOP/cycle may lie that far from a whole number of pipes x 2 x lanes.
 BELOW, ABOVE = 0.04, 0.03
 # Pipes are counted in multiply-adds: an addition or a multiplication alone is half of one, and of
-# a multiply-add and an addition in turns each is three quarters.
-_STEPS = {"mul+add": 0.5, "add": 0.5, "mul": 0.5, "fma+add": 0.75}
+# a multiply-add and an addition in turns each is three quarters. A dot product may be two passes
+# through a pipe, as BF16's is on Emerald Rapids.
+_STEPS = {"mul+add": 0.5, "add": 0.5, "mul": 0.5, "fma+add": 0.75, "dot": 0.5}
 # Two kinds of instruction on two pipes each need four starts a cycle. A front end of six that the
 # core's other thread takes every other cycle has three to spare, and more where that one waits.
 _PAIRED, _NEEDED, _SHARED = ("fma+add", "mul+add"), 4, 3
