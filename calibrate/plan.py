@@ -118,7 +118,7 @@ def _team_cases(
     sizes = _curve_sizes(resources, threads, array, quick=quick)
     for case in streams.curves(widest, threads, sizes, quick=quick):
         yield case, 5
-    for case in streams.memory(widest, threads, array):
+    for case in streams.memory(widest, threads, array, quick=quick):
         yield case, 3
     if not quick:
         yield streams.updates(widest, threads, array), 3

@@ -8,6 +8,8 @@ from roofline.physics.isa import Vector
 from roofline.records import Case, MachineSpec
 
 _MEMORY = ("read", "write", "copy", "scale", "add", "triad")
+# Scale moves what copy does, and add what a triad does.
+_ALIKE = ("scale", "add")
 _STORES = ("ordinary", "non-temporal")
 # Reads and triads have whole curves; these are measured inside of the levels only.
 _INSIDE = ("write", "copy", "update")
@@ -69,9 +71,12 @@ def _inside_sizes(machine: MachineSpec, threads: int) -> Iterator[int]:
         nearer = whole
 
 
-def memory(vector: Vector, threads: int, array: int) -> Iterator[Case]:
-    """Yield STREAM's kernels, plain reads and writes, with either kind of store."""
-    for name in _MEMORY:
+def memory(vector: Vector, threads: int, array: int, *, quick: bool) -> Iterator[Case]:
+    """Yield STREAM's kernels, plain reads and writes, with either kind of store.
+
+    When quick, without those that move the same bytes as another.
+    """
+    for name in (name for name in _MEMORY if not (quick and name in _ALIKE)):
         row = cases.BENCHMARKS[name]
         for store in _STORES if row.writes else (None,):
             extra = {} if store is None else {"store": store}
