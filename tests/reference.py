@@ -10,6 +10,6 @@ FOLDER = Path(__file__).resolve().parents[1] / "results" / "reference"
 
 def reference() -> Calibration:
     """Return the oldest calibration under results/reference."""
-    paths = sorted(FOLDER.rglob("2*Z-????????????.json"))
+    paths = sorted(FOLDER.rglob("2*Z-????????????.json"), key=lambda path: path.name)
     records = (loads(path.read_text(encoding="utf-8")) for path in paths)
     return next(one for one in records if isinstance(one, Calibration))
