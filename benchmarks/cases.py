@@ -94,12 +94,8 @@ def _stream(
     )
 
 
-_READ = Benchmark(
-    family="stream",
-    mix="1 read",
-    reads=1,
-    check="exclusive or of all vectors equals NumPy's, bit by bit",
-)
+_READ_CHECK = "exclusive or of all vectors equals NumPy's, bit by bit"
+_READ = Benchmark(family="stream", mix="1 read", reads=1, check=_READ_CHECK)
 _CHAIN_CHECK = "value after a few steps equals Python's or the float64 reference"
 _FMA_CHECK = "accumulators equal the float64 reference after two different numbers of turns"
 _DOT_CHECK = "accumulators equal exact integers, or the float64 reference"

@@ -18,6 +18,7 @@ from benchmarks import (
     stream,
 )
 from benchmarks.arena import Place, map_place
+from benchmarks.beside import chain_rates, clock_cases
 from benchmarks.buffers import HUGE_PAGE, Buffer, huge_page_fraction
 from benchmarks.family import Family, Task
 from benchmarks.instrument import Instrument
@@ -77,7 +78,7 @@ class Rig:
                 for recipe in loaded.recipes(case):
                     self.kernels.get(recipe)
             elif family in FAMILIES:
-                for one in (case, *_clock_cases(case)):
+                for one in (case, *clock_cases(case)):
                     self.kernels.get(_family(one).recipe(one))
 
     def begin_round(self) -> None:
@@ -149,7 +150,7 @@ class Rig:
 
     def _clock_tasks(self, case: Case) -> list[Task]:
         nowhere = Place(Buffer(0, huge=None), Buffer(0, huge=None))
-        return [_family(one).task(one, self._kernel(one), nowhere) for one in _clock_cases(case)]
+        return [_family(one).task(one, self._kernel(one), nowhere) for one in clock_cases(case)]
 
     def _kernel(self, case: Case) -> Kernel:
         return self.kernels.get(_family(case).recipe(case))
@@ -188,11 +189,11 @@ class Rig:
         return self.team.time(programs, samples, pinned=pinned)
 
     def _sampled(self, case: Case, timed: Timed, repeats: int) -> Sampled:
-        chains = _clock_cases(case)
+        chains = clock_cases(case)
         index = len(chains)
         return Sampled(
             seconds=[team_elapsed(windows, index) / repeats for windows in timed.windows],
-            steps_per_second=_chain_rates(timed, chains),
+            steps_per_second=chain_rates(timed, chains),
             loops=repeats,
             kernel_digest=self._kernel(case).verdict.digest,
             dropped=timed.attempts - 1,
@@ -254,36 +255,6 @@ class Rig:
 
 def _family(case: Case) -> Family:
     return FAMILIES[cases.benchmark(case).family]
-
-
-def _clock_cases(case: Case) -> tuple[Case, ...]:
-    """Return the chains that read the clock inside a case's windows."""
-    if not cases.benchmark(case).clocked:
-        return ()
-    dtype, bits = cases.chain_of(case)
-    return tuple(
-        Case(
-            benchmark="chain",
-            parameters={"chain": chain, "fused": cases.fused(case)},
-            dtype=dtype,
-            bits=bits,
-        )
-        for chain in (clock.MULTIPLY, clock.VECTOR)
-    )
-
-
-def _chain_rates(timed: Timed, chains: Sequence[Case]) -> dict[str, list[float]]:
-    """Return steps a second by chain and sample; each chain runs before and after the work."""
-    rates: dict[str, list[float]] = {}
-    last = 2 * len(chains)
-    for index, chain in enumerate(chains):
-        name = str(chain.parameters["chain"])
-        steps = cases.chain_steps(chain)
-        rates[name] = [
-            float(np.mean([2 * steps / (w.segment(index) + w.segment(last - index)) for w in team]))
-            for team in timed.windows
-        ]
-    return rates
 
 
 def _room(wanted: Sequence[Case], thread: int, *, huge: bool) -> tuple[int, int]:
