@@ -95,6 +95,23 @@ def test_tiles_of_ordinary_shapes(
     assert (cut.columns, cut.blocks) == tile
 
 
+@pytest.mark.parametrize(("stride", "columns"), [(1, 10), (2, 8), (3, 8)])
+def test_two_taps_that_share_no_inputs_leave_room_for_both(stride: int, columns: int) -> None:
+    shape = ConvShape(
+        in_channels=16,
+        height=1,
+        width=200,
+        out_channels=32,
+        kernel=(1, 2),
+        stride=(1, stride),
+        groups=16,
+    )
+    cut = choose(shape, AVX2, MACHINE)
+    assert (cut.strategy, cut.taps) == ("permute", 2)
+    assert cut.columns <= columns
+    assert cut.columns > columns - 2
+
+
 def test_a_tile_that_leaves_the_sums_waiting_costs_the_latency() -> None:
     assert tiling.cycles(1, 1) == pytest.approx(4 + 0.02 * 2)
     assert tiling.cycles(14, 2) == pytest.approx(14 + 0.02 * 16)

@@ -28,8 +28,7 @@ MOST_TAPS = 7
 # Where no instruction reads a pattern of lanes, it is in the code, all channels of a group at once,
 # and the compiler keeps more of it in registers.
 _FEW_LANES, _CONSTANT_TILE, _CONSTANT_TILE_UNFUSED = 4, 6, 4
-# Registers that products take where they are instructions of their own: the compiler has several
-# of them under way.
+# Registers of products that are instructions of their own: several of them are under way.
 _PRODUCTS = 3
 _NUMBERS = ("columns", "taps", "blocks", "rows", "chunk")
 # Units of work a thread, so that one of them more or less hardly matters.
@@ -220,7 +219,9 @@ def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tilin
         widest = _CONSTANT_TILE if vector.fused else _CONSTANT_TILE_UNFUSED
     most = MOST_TAPS if vector.registers > 16 else MOST_TAPS // 2
     taps = split(shape.kernel[1], most)[0][1]
-    free = vector.registers - 3 - taps - permuted - (0 if vector.fused else _PRODUCTS)
+    # Of two taps that share no inputs the compiler permutes both ahead, in registers of their own.
+    ahead = taps * (permuted and taps == 2 and shape.stride[1] > 1)
+    free = vector.registers - 3 - taps - ahead - permuted - (0 if vector.fused else _PRODUCTS)
     columns = _even(shape.out_width, min(widest, free))
     return Tiling(strategy=kind, lanes=lanes, columns=columns, taps=taps)
 
