@@ -209,7 +209,8 @@ def test_a_walk_lies_inside_its_level_and_outside_of_the_nearer_ones(
         # Two rounds bring all of it in.
         assert 64 * cases.warm_up(case) * cases.CHASE_STEPS >= 2 * case.working_set_bytes
     for case in (memory, small_pages):
-        assert case.working_set_bytes >= 4 * max(sizes)
+        # Caches of hundreds of MiB are outgrown by less, for the sake of time.
+        assert case.working_set_bytes >= min(4 * max(sizes), max(512 * MIB, 2 * max(sizes)))
         assert cases.warm_up(case) == 0
 
 
