@@ -77,3 +77,22 @@ def test_pipes_and_caches_have_best_windows_and_memory_has_none() -> None:
 
 def test_a_distance_is_the_same_in_either_direction() -> None:
     assert distance(0.8) == pytest.approx(distance(1.25)) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("changes", "together"),
+    [({"direction": "read"}, 0.09), ({"direction": "triad"}, 0.09), ({"direction": "copy"}, None)],
+)
+def test_what_a_round_visits_once_is_judged_by_its_rounds(
+    changes: dict[str, str], together: float | None
+) -> None:
+    read = reference().ceiling("l1-read", 1)
+    assert read is not None
+    assert together_of(replace(read, **changes)) == together
+
+
+def test_mixes_that_a_neighbour_slows_are_judged_by_their_rounds() -> None:
+    fma = reference().ceiling("fma-float32-512", 1)
+    assert fma is not None
+    assert together_of(fma) == 0.09
+    assert together_of(replace(fma, mix="fma+add")) is None

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from roofline.physics.pipes import PAIRED
 from roofline.physics.replicates import Contrast
 from roofline.records import Ceiling, Kind
 
@@ -37,6 +38,8 @@ OTHER_LEVELS = 0.1
 # The same of typical values and best windows together (their geometric mean): about half of what a
 # slow-down by 15 % is, so that neither chance nor what it hides is large (docs/performance.md).
 TOGETHER_CORE, TOGETHER_SHARED = 0.09, 0.11
+# Of what is read off at a level, what a round comes to three times.
+_REVISITED = ("read", "triad")
 # Of that floor, the part that each must have moved by alone.
 _EACH = 1 / 3
 # Nothing that may have moved by more than this is called the same, however coarse its floor.
@@ -79,8 +82,11 @@ def floor_of(ceiling: Ceiling) -> float:
 def together_of(ceiling: Ceiling) -> float | None:
     """Return the same of typical values and best windows together.
 
-    None where neighbours may leave no window undisturbed.
+    None where neighbours may leave no window undisturbed: beyond the caches, and where a core must
+    start four instructions a cycle; or where a level is visited once a round only.
     """
+    if ceiling.mix in PAIRED or ceiling.direction not in (None, *_REVISITED):
+        return None
     if ceiling.kind == "compute" or (ceiling.kind, ceiling.level) == ("bandwidth", "L1"):
         return TOGETHER_CORE
     if ceiling.kind != "bandwidth" or ceiling.level in (None, "DRAM"):
