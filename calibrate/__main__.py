@@ -47,8 +47,8 @@ def parser() -> argparse.ArgumentParser:
     add("--spec", type=Path, metavar="FILE", help="TOML: facts that the machine hides")
     add(
         "--results",
-        metavar="PATH",
-        help="records' folder (default: $ROOFLINE_RESULTS, else results/)",
+        metavar="PATH|URL",
+        help="where records lie (default: $ROOFLINE_RESULTS, else results/)",
     )
     add("--site", default="local", metavar="NAME", help="whose record it is (default: local)")
     add("--figure", **paths, help="draw the corrected roofline (.svg, .png)")

@@ -20,7 +20,7 @@ from roofline.host.spec import read_spec
 from roofline.host.worker import Worker
 from roofline.physics import isa
 from roofline.records import Calibration, Finding, MachineSpec, Software
-from roofline.store.files import Store, resolve_root
+from roofline.store.files import Store, open_store
 from roofline.units import duration
 from roofline.view.progress import Bar
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     machine = read_machine(SYSTEM, spec=read_spec(options.spec) if options.spec else None)
     vectors = isa.vectors(machine, options.isa)
     cpus = team_cpus(SYSTEM, options.threads)
-    store = Store(resolve_root(options.results))
+    store = open_store(options.results)
     store.check_writable(options.site, machine.id)
     _check_figures([*(options.figure or ()), *(options.curve or ())])
     resources = plan.Resources(
@@ -153,11 +153,11 @@ def _say_where(
     compiled = calibration.compile_seconds
     kernels = f"{duration(compiled)} compiling kernels" if compiled else "kernels from the cache"
     print(f"{took}, {kernels}", file=sys.stderr)
-    print(f"record: {path}", file=sys.stderr)
+    print(f"record: {store.shown(path)}", file=sys.stderr)
     for figure in (*(options.figure or ()), *(options.curve or ())):
         print(f"figure: {figure}", file=sys.stderr)
     if not calibration.valid:
         print(
-            f"invalid: physics forbids this result; it is kept in {store.root} and never used.",
+            f"invalid: physics forbids this result; it is kept in {store.address} and never used.",
             file=sys.stderr,
         )

@@ -1,16 +1,26 @@
 """What every command does about failure: one sentence on stderr, and the exit status it means."""
 
+import functools
 import os
 import sys
+import warnings
 from collections.abc import Callable
+from typing import Any
 
-from roofline.errors import RooflineError
+from roofline.errors import RooflineError, RooflineWarning
 
 INTERRUPTED = 130
 
 
 def exit_status(command: Callable[[], int]) -> int:
     """Run a command and return its exit status; never a traceback for what a user can mend."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RooflineWarning)
+        warnings.showwarning = functools.partial(_say, warnings.showwarning)
+        return _status(command)
+
+
+def _status(command: Callable[[], int]) -> int:
     try:
         return command()
     except RooflineError as error:
@@ -23,3 +33,11 @@ def exit_status(command: Callable[[], int]) -> int:
         # Whoever read our output has seen enough; Python's own last flush must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _say(usual: Callable[..., None], message: Any, category: Any, *rest: Any, **more: Any) -> None:
+    """Print our own warnings as a sentence; where in the code they arose helps nobody."""
+    if issubclass(category, RooflineWarning):
+        print(f"warning: {message}", file=sys.stderr)
+    else:
+        usual(message, category, *rest, **more)

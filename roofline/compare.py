@@ -16,7 +16,7 @@ from roofline.shapes.draw import DOMAIN
 
 if TYPE_CHECKING:
     from roofline.comparing.operators import Operators
-    from roofline.records import Calibration, Report, Sweep
+    from roofline.records import Calibration, Finding, Report, Sweep
 
 DESCRIPTION = """Predict how long convolutions take from this machine's calibration, measure them,
 and show where prediction and machine disagree. Without a list of shapes: about 60 layers of
@@ -35,13 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> int:
     """Find or measure a sweep, compare it with its calibration, show the answer."""
     _check_outputs(options)
+    if options.machine is not None:
+        return _predicted(options)
     sweep, operators = _measured(options) if options.measured is None else _archived(options)
     from roofline.comparing.reporting import report
     from roofline.physics.judge import TOLERANCE
 
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     answer = report(sweep, operators, tolerance=tolerance)
-    _show(options, answer, sweep, operators.calibration)
+    _show(options, answer, sweep.findings, operators.calibration)
     return _status(answer, strict=options.tolerance is not None)
 
 
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--random", type=_count, metavar="N", help="measure N shapes drawn from a stated domain")
     add("--seed", type=_seed, metavar="S", help="of the draw (default: 1)")
     add("--measured", metavar="FILE|latest", help="compare a kept sweep again, measuring nothing")
+    add("--machine", metavar="ID", help="only predict, for a machine of the store (or ID's start)")
     add("--subject", metavar="NAME", help="who runs the operators (default: ours)")
     add("--threads", type=_count, metavar="N", help="cores to use (default: all usable ones)")
     add("--isa", metavar="ISA", help="cap the vectors: avx512, avx2 or sse2")
@@ -70,7 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="print the comparison as JSON instead of tables")
     paths: dict[str, Any] = {"nargs": "+", "action": "extend", "type": Path, "metavar": "PATH"}
     add("--figure", **paths, help="draw operators on the roofline (.svg, .png)")
-    add("--results", metavar="PATH", help="records' folder (default: $ROOFLINE_RESULTS, results/)")
+    add(
+        "--results",
+        metavar="PATH|URL",
+        help="where records lie (default: $ROOFLINE_RESULTS, else results/)",
+    )
     add("--site", default="local", metavar="NAME", help="where in there (default: local)")
     add("--no-save", action="store_true", help="don't keep the sweep")
     add("--quiet", action="store_true", help="no progress and advice on stderr")
@@ -116,7 +123,7 @@ def _archived(options: argparse.Namespace) -> tuple[Sweep, Operators]:
     from roofline.comparing.archived import LATEST, calibration_of, sweep_of
     from roofline.comparing.measured import host
     from roofline.comparing.operators import Operators
-    from roofline.store.files import Store, resolve_root
+    from roofline.store.files import open_store
 
     names = ("shapes", "random", "seed", "subject", "threads", "isa", "cold")
     # By identity: a seed of 0 equals False.
@@ -124,13 +131,35 @@ def _archived(options: argparse.Namespace) -> tuple[Sweep, Operators]:
     given = [f"--{n}" for n, value in values.items() if value is not None and value is not False]
     if given:
         raise RooflineError(f"--measured shows what was measured: leave {' and '.join(given)} out.")
-    store = Store(resolve_root(options.results))
+    store = open_store(options.results)
     node, machine_id = host() if options.measured == LATEST else ("", "")
     sweep, path = sweep_of(options.measured, store, node, machine_id)
     calibration = calibration_of(sweep, path, store)
     foreign = options.measured == LATEST and sweep.node != node
     _say(options, f"sweep: {path}{', of another host of this type' if foreign else ''}")
     return sweep, Operators(calibration, sweep.threads, cold=sweep.cache == "cold")
+
+
+def _predicted(options: argparse.Namespace) -> int:
+    """Show predictions for a machine that isn't here; nothing is measured or kept."""
+    from roofline.comparing.measured import Wish, wanted_layers
+    from roofline.comparing.predicted import Elsewhere, predicted
+    from roofline.store.files import open_store
+
+    if options.measured is not None:
+        raise RooflineError("--machine predicts what nobody measured: leave --measured out.")
+    layers = wanted_layers(Wish(shapes=options.shapes, random=options.random, seed=options.seed))
+    wish = Elsewhere(
+        machine=options.machine,
+        subject="ours" if options.subject is None else options.subject,
+        threads=options.threads,
+        isa_cap=options.isa,
+        cold=options.cold,
+    )
+    answer, operators = predicted(wish, layers, open_store(options.results))
+    _say(options, f"calibration: {answer.calibration}, of {answer.machine}")
+    _show(options, answer, (), operators.calibration)
+    return 0
 
 
 def _measured(options: argparse.Namespace) -> tuple[Sweep, Operators]:
@@ -163,7 +192,10 @@ def _say(options: argparse.Namespace, text: str) -> None:
 
 
 def _show(
-    options: argparse.Namespace, answer: Report, sweep: Sweep, calibration: Calibration
+    options: argparse.Namespace,
+    answer: Report,
+    findings: Sequence[Finding],
+    calibration: Calibration,
 ) -> None:
     if options.csv:
         from roofline.view.comparison_csv import comparison_csv
@@ -181,7 +213,7 @@ def _show(
         from roofline.view.comparison_terminal import print_comparison
 
         print_comparison(answer)
-    for finding in sweep.findings:
+    for finding in findings:
         _say(options, f"{finding.severity}: {finding.what}: {finding.why_it_matters}")
 
 

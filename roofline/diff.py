@@ -68,16 +68,20 @@ def _parser() -> argparse.ArgumentParser:
     add("b", metavar="B", help="the calibration after")
     add("--all", action="store_true", help="show what stayed the same, too")
     add("--json", action="store_true", help="print everything as JSON instead of tables")
-    add("--results", metavar="PATH", help="records' folder (default: $ROOFLINE_RESULTS, results/)")
+    add(
+        "--results",
+        metavar="PATH|URL",
+        help="where records lie (default: $ROOFLINE_RESULTS, else results/)",
+    )
     add("--quiet", action="store_true", help="don't say on stderr which records are compared")
     return parser
 
 
 def _found(options: argparse.Namespace) -> tuple[Entry[Calibration], Entry[Calibration]]:
-    from roofline.store.files import Store, resolve_root
+    from roofline.store.files import open_store
     from roofline.store.naming import calibration_named
 
-    store = Store(resolve_root(options.results))
+    store = open_store(options.results)
     a, b = (calibration_named(text, store, _here) for text in (options.a, options.b))
     if not options.quiet:
         for letter, one in (("A", a), ("B", b)):

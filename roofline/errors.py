@@ -16,3 +16,7 @@ class RooflineError(Exception):
     def __init__(self, sentence: str, exit_code: int = USAGE) -> None:
         super().__init__(sentence)
         self.exit_code = exit_code
+
+
+class RooflineWarning(UserWarning):
+    """Something that went on without a part: records of a future version that were skipped."""

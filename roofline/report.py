@@ -60,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--csv", type=Path, metavar="FILE", help="write one row a ceiling, in SI units")
     add(
         "--results",
-        metavar="PATH",
-        help="records' folder (default: $ROOFLINE_RESULTS, else results/)",
+        metavar="PATH|URL",
+        help="where records lie (default: $ROOFLINE_RESULTS, else results/)",
     )
     add("--json", action="store_true", help="print the record itself instead of tables")
     return parser
@@ -90,10 +90,10 @@ def _latest(results: str | None) -> Calibration:
     """Return the newest valid record of this host, or of another one of its type."""
     from roofline.host.machine import node_id, read_machine, usable_cpus
     from roofline.host.nodeid import config_folder
-    from roofline.store.files import Store, resolve_root
+    from roofline.store.files import open_store
 
-    root, system = resolve_root(results), Path("/")
-    found = Store(root).latest(
+    store, system = open_store(results), Path("/")
+    found = store.latest(
         node_id(system, config_folder()),
         usable_cores=len(usable_cpus(system, _affinity())),
         isa_cap=None,
@@ -101,10 +101,10 @@ def _latest(results: str | None) -> Calibration:
     )
     if found is None:
         raise RooflineError(
-            f"no calibration of this host in {root}: run `make calibrate`, or name a record."
+            f"no calibration of this host in {store.address}: run `make calibrate`, or name a record."
         )
     plan = "quick" if found.record.quick else "full"
-    print(f"record: {found.entry.path} ({plan} plan)", file=sys.stderr)
+    print(f"record: {store.shown(found.entry.path)} ({plan} plan)", file=sys.stderr)
     if not found.same_node:
         print("note: this calibration is of another host of this type.", file=sys.stderr)
     return found.record

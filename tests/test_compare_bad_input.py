@@ -66,7 +66,7 @@ def _options() -> Iterator[tuple[str, str]]:
     yield "--figure", "--figure"
     for site in ("../x", "/x", "", "A B", "a/b"):
         yield f"--site={site}", "site name"
-    yield "--results s3://bucket/records", "s3://bucket"
+    yield "--results nosuch://bucket/records", "nosuch://bucket"
     yield "--results {}/good.csv", "a file is in the way"
     yield "--fast", "--fast"
     yield "layers.csv", "layers.csv"

@@ -294,7 +294,7 @@ def test_the_argument_outranks_the_environment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/results", "https://example.org", "file:///tmp"])
-def test_only_local_folders_are_supported(url: str) -> None:
-    with pytest.raises(RooflineError, match="local folders only") as caught:
+def test_where_only_a_folder_will_do_a_url_is_refused(url: str) -> None:
+    with pytest.raises(RooflineError, match="give --results a folder") as caught:
         resolve_root(url, {})
     assert caught.value.exit_code == 2

@@ -22,7 +22,7 @@ def sweep_of(text: str, store: Store, node: str, machine_id: str) -> tuple[Sweep
         found = store.latest_sweep(node, machine_id=machine_id)
         if found is None:
             raise RooflineError(
-                f"no sweep of this host in {store.root}: run `python -m roofline.compare` first."
+                f"no sweep of this host in {store.address}: run `python -m roofline.compare` first."
             )
         return _possible(found.record, found.entry.path), found.entry.path
     path = Path(text)
@@ -43,7 +43,7 @@ def calibration_of(sweep: Sweep, path: Path, store: Store) -> Calibration:
     if entry is None or not isinstance(entry.record, Calibration):
         raise RooflineError(
             f"the calibration {sweep.calibration} that {path.name} was measured with is neither "
-            f"beside it nor in {store.root}: copy it there, or name its folder with --results."
+            f"beside it nor in {store.address}: copy it there, or name its folder with --results."
         )
     return entry.record
 

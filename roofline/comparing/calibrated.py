@@ -45,11 +45,11 @@ def newest(
     found = find()
     if found is None:
         say("no calibration of this host yet: a quick one first.")
-        _calibrate(store.root, isa_cap, quiet=quiet)
+        _calibrate(store, isa_cap, quiet=quiet)
         found = find()
     if found is None:
         raise RooflineError(
-            f"no valid calibration of this host in {store.root}: run `make calibrate`.",
+            f"no valid calibration of this host in {store.address}: run `make calibrate`.",
             CANNOT_MEASURE,
         )
     return found
@@ -82,8 +82,13 @@ def _missing(isa_cap: str | None) -> str:
     return f"no calibration of this host{capped} yet: a quick one first."
 
 
-def _calibrate(root: Path, isa_cap: str | None, *, quiet: bool) -> None:
-    command = [sys.executable, "-m", "calibrate", "--quick", "--results", str(root.absolute())]
+def _absolute(store: Store) -> str:
+    # The child works in another folder; a URL is the same from everywhere.
+    return str(store.root.absolute()) if store.address == str(store.root) else store.address
+
+
+def _calibrate(store: Store, isa_cap: str | None, *, quiet: bool) -> None:
+    command = [sys.executable, "-m", "calibrate", "--quick", "--results", _absolute(store)]
     command += ["--isa", isa_cap] if isa_cap else []
     command += ["--quiet"] if quiet else []
     # Its table is not our answer; what it has to say of progress and trouble is shown.

@@ -25,7 +25,7 @@ from roofline.host.nodeid import config_folder
 from roofline.host.worker import Worker
 from roofline.physics import isa
 from roofline.records import Layer, Software, Sweep
-from roofline.store.files import Store, resolve_root
+from roofline.store.files import Store, open_store
 
 SYSTEM = Path("/")
 Say = Callable[[str], None]
@@ -74,12 +74,12 @@ def measured(
     # A wheel has nothing to measure with: better said before anything is looked for.
     checkout()
     everything, cpus = team_cpus(SYSTEM, None), team_cpus(SYSTEM, wish.threads)
-    store = Store(resolve_root(wish.results))
+    store = open_store(wish.results)
     job = _job(wish, layers, store, len(everything), len(cpus), say)
     open_child = functools.partial(Worker, cpus, isa.target_environment(wish.isa_cap))
     outcome = measure(job, open_child, progress=progress)
     if wish.site is not None:
-        say(f"sweep: {store.put(outcome.sweep, outcome.samples, wish.site)}")
+        say(f"sweep: {store.shown(store.put(outcome.sweep, outcome.samples, wish.site))}")
     return outcome.sweep, job.operators
 
 

@@ -1,5 +1,7 @@
 """A sweep and its calibration become the report that every view shows."""
 
+from collections.abc import Sequence
+
 from roofline.comparing.operators import Operators
 from roofline.errors import RooflineError
 from roofline.physics import judge
@@ -32,6 +34,39 @@ def report(sweep: Sweep, operators: Operators, *, tolerance: float = judge.TOLER
         tightness=judge.tightness(rows),
         noise_floor=judge.noise_floor(judge.round_medians(t.seconds) for t in sweep.timings),
     )
+
+
+def predictions(
+    operators: Operators, layers: Sequence[Layer], calibration: str, subject: str
+) -> Report:
+    """Return what a calibration says of layers that nobody measured.
+
+    Raises:
+        RooflineError: the calibration knows too little of this team or dtype.
+
+    """
+    record = operators.calibration
+    rows = tuple(_predicted(operators, layer) for layer in layers)
+    return Report(
+        machine=record.machine.id,
+        node=record.node,
+        calibration=calibration,
+        subject=subject,
+        threads=operators.threads,
+        cache="cold" if operators.cold else "warm",
+        rows=rows,
+    )
+
+
+def _predicted(operators: Operators, layer: Layer) -> Comparison:
+    prediction = operators.predict(layer)
+    least = bound(
+        prediction.work,
+        _limits(operators, layer),
+        cold=operators.cold,
+        free_flops=layer.shape.outputs * layer.shape.bias,
+    )
+    return judge.judge(layer, prediction, least, None)
 
 
 def _row(sweep: Sweep, timing: Timing, operators: Operators, tolerance: float) -> Comparison:

@@ -1,4 +1,6 @@
-"""A write-once store of records: one immutable file a run in a local folder, named by its hash."""
+"""A write-once store of records: one immutable file a run in a folder, named by its hash."""
+
+from __future__ import annotations
 
 import gzip
 import hashlib
@@ -7,24 +9,28 @@ import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roofline.errors import RooflineError
 from roofline.records import Calibration, Samples, Sweep
-from roofline.store.index import Entry, Found, choose_latest, choose_sweep
+from roofline.store.index import Entry, Found, choose
 from roofline.store.publish import make_folder, publish, tidy
 from roofline.store.reading import (
     MAX_BYTES,
     Skipped,
     candidates,
-    digest_of,
     inside,
     read,
     read_near,
     stamp_of,
+    warn,
 )
-from roofline.store.schema import Record, compact, dumps, loads
+from roofline.store.schema import Record, RecordT, compact, dumps, loads
+from roofline.store.shelf import SITE, Address, Folder, Shelf, digest_of, is_record
+
+if TYPE_CHECKING:
+    from roofline.store.catalogue import Catalogue
 
 __all__ = [
     "LOCAL_SITE",
@@ -34,13 +40,13 @@ __all__ = [
     "Skipped",
     "Store",
     "default_root",
+    "open_store",
     "resolve_root",
 ]
 
 LOCAL_SITE = "local"
 RESULTS_VARIABLE = "ROOFLINE_RESULTS"
 _SAMPLE_DIGITS = 5
-_SITE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -57,6 +63,23 @@ class Store:
 
     root: Path
 
+    @property
+    def address(self) -> str:
+        """How a user names this store: its path or URL."""
+        return str(self.root)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where its bytes lie."""
+        return Folder(self.root)
+
+    def shown(self, path: Path) -> str:
+        """Return how a user finds a file of this store."""
+        return str(path)
+
+    def refresh(self, machine_id: str | None = None) -> None:
+        """Make `root` hold what the store does; a folder always does."""
+
     def put(self, record: Record, samples: Mapping[str, object] | None, site: str) -> Path:
         """Publish a record, its samples first, and return where it lies.
 
@@ -66,22 +89,32 @@ class Store:
 
         """
         stamp = stamp_of(record)
-        folder = self._folder(site, record.machine.id, stamp[:4])
-        beside = None
+        site_name(site)
+        machine = record.machine.id
+        files: dict[Address, bytes] = {}
         if samples is not None:
             packed = gzip.compress(compact(samples, _SAMPLE_DIGITS).encode(), mtime=0)
-            beside = _named(stamp, packed, ".samples.json.gz")
+            beside = f"{stamp}-{digest_of(packed)}.samples.json.gz"
             digest = hashlib.sha256(packed).hexdigest()
             record = replace(record, samples=Samples(name=beside, sha256=digest))
+            files[Address(site=site, machine=machine, year=stamp[:4], name=beside)] = packed
         data = _readable(record)
+        name = f"{stamp}-{digest_of(data)}.json"
+        files[Address(site=site, machine=machine, year=stamp[:4], name=name)] = data
+        return self._publish(files, record)
+
+    def _publish(self, files: Mapping[Address, bytes], record: Record) -> Path:
+        """Write files in this order; return where the last lies."""
+        first = next(iter(files))
+        folder = self._folder(first.site, first.machine, first.year)
         try:
             make_folder(folder, self.root)
             tidy(folder)
-            if beside is not None:
-                publish(folder / beside, packed)
-            return publish(folder / _named(stamp, data, ".json"), data)
+            for place, data in files.items():
+                written = publish(folder / place.name, data)
         except OSError as error:
             raise RooflineError(_unwritable(folder, error)) from error
+        return written
 
     def check_writable(self, site: str, machine_id: str = "") -> None:
         """Make sure, before anything is measured, that `put` will find a place to write.
@@ -101,27 +134,43 @@ class Store:
             raise RooflineError(_unwritable(nearest, error)) from error
 
     def all(self) -> tuple[list[Entry[Record]], list[Skipped]]:
-        """Read every record of either kind, and name each file that should be one and is not."""
+        """Read every record of any kind, and name each file that should be one and is not."""
+        self.refresh()
         return read(self.root, candidates(self.root))
 
     def latest(
         self, node: str, *, usable_cores: int, isa_cap: str | None, machine_id: str | None = None
     ) -> Found[Calibration] | None:
         """Find a node's newest valid calibration, else of its type of machine if that is given."""
-        choose = partial(choose_latest, node=node, usable_cores=usable_cores, isa_cap=isa_cap)
-        found = choose(read_near(self.root, Calibration, node))
-        if found or machine_id is None:
-            return found
-        alike = read_near(self.root, Calibration, node, machine_id)
-        return choose(alike, machine_id=machine_id)
+        return self._newest(Calibration, node, machine_id, usable_cores, isa_cap)
 
     def latest_sweep(self, node: str, *, machine_id: str | None = None) -> Found[Sweep] | None:
         """Find a node's newest valid sweep, else of its type of machine if that is given."""
-        found = choose_sweep(read_near(self.root, Sweep, node), node=node)
-        if found or machine_id is None:
-            return found
-        alike = read_near(self.root, Sweep, node, machine_id)
-        return choose_sweep(alike, node=node, machine_id=machine_id)
+        return self._newest(Sweep, node, machine_id)
+
+    def near(
+        self, cls: type[RecordT], node: str, machine_id: str | None = None
+    ) -> list[Entry[RecordT]]:
+        """Read the records of a kind that may matter to a node, or to a type of machine."""
+        self.refresh(machine_id)
+        return read_near(self.root, cls, node, machine_id)
+
+    def machines(self) -> list[str]:
+        """Return the ids of the types of machine that there are records of."""
+        return sorted({place.machine for place in self.shelf.places()})
+
+    def of_machine(self, cls: type[RecordT], machine_id: str) -> list[Entry[RecordT]]:
+        """Read the records of a kind of one type of machine."""
+        self.refresh(machine_id)
+        places = Folder(self.root).places(machine_id)
+        paths = [self.root / one.text for one in places if is_record(one)]
+        entries, skipped = read(self.root, paths)
+        warn(skipped)
+        return [
+            Entry(path=one.path, record=one.record)
+            for one in entries
+            if isinstance(one.record, cls)
+        ]
 
     def named(self, name: str) -> Entry[Record] | None:
         """Find the record of that file name, with or without its ".json".
@@ -130,6 +179,7 @@ class Store:
             RooflineError: every file of that name is damaged; says how.
 
         """
+        self.refresh()
         wanted = name.removesuffix(".json") + ".json"
         same = [path for path in candidates(self.root) if path.name == wanted]
         entries, skipped = read(self.root, same)
@@ -137,16 +187,66 @@ class Store:
             raise RooflineError(f"{skipped[0].path}: {skipped[0].reason}")
         return entries[0] if entries else None
 
-    def _folder(self, site: str, *below: str) -> Path:
-        if not _SITE.fullmatch(site):
-            raise RooflineError(
-                f"{site!r} is no site name: use up to 64 of a-z, 0-9, '.', '_' and '-', "
-                "beginning with a letter or digit."
+    def _newest(
+        self,
+        cls: type[RecordT],
+        node: str,
+        machine_id: str | None,
+        cores: int | None = None,
+        cap: str | None = None,
+    ) -> Found[RecordT] | None:
+        self.refresh(machine_id)
+        if (catalogue := self._catalogue()) is not None:
+            return catalogue.newest(cls, node, machine_id, cores, cap)
+        # A node's own records first: the others are read only where there are none.
+        for alike in (None, machine_id) if machine_id else (None,):
+            chosen = choose(
+                read_near(self.root, cls, node, alike),
+                node=node,
+                usable_cores=cores,
+                isa_cap=cap,
+                machine_id=alike,
             )
-        folder = self.root.joinpath(site, *below)
+            if chosen:
+                return Found(entry=chosen[0], same_node=chosen[1])
+        return None
+
+    def _catalogue(self) -> Catalogue | None:
+        """Return the list of what lies here, where reading all of it would take long."""
+        from roofline.store.catalogue import worthwhile
+
+        return worthwhile(self.root)
+
+    def _folder(self, site: str, *below: str) -> Path:
+        folder = self.root.joinpath(site_name(site), *below)
         if not inside(folder, self.root):
             raise RooflineError(f"{folder} leads out of the store by a link: remove that link.")
         return folder
+
+
+def site_name(text: str) -> str:
+    """Return a site's name.
+
+    Raises:
+        RooflineError: it is none.
+
+    """
+    if not SITE.fullmatch(text):
+        raise RooflineError(
+            f"{text!r} is no site name: use up to 64 of a-z, 0-9, '.', '_' and '-', "
+            "beginning with a letter or digit."
+        )
+    return text
+
+
+def open_store(argument: str | None, environ: Mapping[str, str] = os.environ) -> Store:
+    """Return the store of records: `--results`, else the environment, else the default."""
+    given = argument or environ.get(RESULTS_VARIABLE) or ""
+    if _SCHEME.match(given) and not given.startswith("file://"):
+        from roofline.store.cloud import open_cloud
+
+        return open_cloud(given, environ)
+    return Store(resolve_root(given.removeprefix("file://") or None, environ))
 
 
 def default_root(package_dir: Path, environ: Mapping[str, str] = os.environ) -> Path:
@@ -163,22 +263,15 @@ def resolve_root(argument: str | None, environ: Mapping[str, str] = os.environ) 
     """Find where records lie: `--results`, else the environment, else the default.
 
     Raises:
-        RooflineError: a URL was given.
+        RooflineError: a URL was given where only a folder will do.
 
     """
     given = argument or environ.get(RESULTS_VARIABLE)
     if not given:
         return default_root(Path(__file__).resolve().parents[1], environ)
     if _SCHEME.match(given):
-        raise RooflineError(
-            f"cannot keep results at {given}: this version supports local folders only; "
-            "give --results a path."
-        )
+        raise RooflineError(f"{given} is a URL: give --results a folder here.")
     return Path(given).expanduser()
-
-
-def _named(stamp: str, data: bytes, ending: str) -> str:
-    return f"{stamp}-{digest_of(data)}{ending}"
 
 
 def _readable(record: Record) -> bytes:

@@ -1,19 +1,47 @@
-"""The pure choice among records that were read: which one speaks for a host."""
+"""The pure choice among records, read or listed: which one speaks for a host."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from roofline.errors import RooflineError
 from roofline.records import Calibration, Sweep
-from roofline.store.schema import Record, RecordT
+from roofline.store.schema import Record, RecordT, kind_of
+from roofline.store.shelf import HASH_LENGTH
 
-HASH_LENGTH = 12
 FULL_OUTRANKS_QUICK_FOR = timedelta(days=7)
 
 _Kept = TypeVar("_Kept", bound=Record, covariant=True)
+
+
+class Rival(Protocol):
+    """What the choice looks at: of a record that was read, or of a line of the catalogue."""
+
+    @property
+    def name(self) -> str: ...  # of the file
+    @property
+    def kind(self) -> str: ...
+    @property
+    def node(self) -> str: ...
+    @property
+    def machine(self) -> str: ...
+    @property
+    def usable_cores(self) -> int: ...
+    @property
+    def isa_cap(self) -> str | None: ...
+    @property
+    def quick(self) -> bool: ...
+    @property
+    def valid(self) -> bool: ...
+    @property
+    def started(self) -> str: ...
+    @property
+    def supersedes(self) -> str | None: ...
+
+
+RivalT = TypeVar("RivalT", bound=Rival)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +54,57 @@ class Entry(Generic[_Kept]):
     @property
     def digest(self) -> str:
         """The start of the content's SHA-256, as the file's name ends with it."""
-        return _digest_in(self.path.name)
+        return digest_in(self.path.name)
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    @property
+    def kind(self) -> str:
+        """The word that the file opens with."""
+        return kind_of(type(self.record))
+
+    @property
+    def node(self) -> str:
+        """Whose record it is."""
+        return self.record.node
+
+    @property
+    def machine(self) -> str:
+        """The type of machine."""
+        return self.record.machine.id
+
+    @property
+    def usable_cores(self) -> int:
+        """Cores that the run might use."""
+        return self.record.usable_cores
+
+    @property
+    def isa_cap(self) -> str | None:
+        """What the run was capped to."""
+        return self.record.isa_cap
+
+    @property
+    def quick(self) -> bool:
+        """Whether the short plan made it."""
+        return isinstance(self.record, Calibration) and self.record.quick
+
+    @property
+    def valid(self) -> bool:
+        """Whether physics has no objection."""
+        return self.record.valid
+
+    @property
+    def started(self) -> str:
+        """When it was begun."""
+        return self.record.started
+
+    @property
+    def supersedes(self) -> str | None:
+        """The record that it replaces."""
+        return self.record.supersedes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +120,38 @@ class Found(Generic[_Kept]):
         return self.entry.record
 
 
+def choose(
+    rivals: Iterable[RivalT],
+    *,
+    node: str,
+    usable_cores: int | None = None,
+    isa_cap: str | None = None,
+    machine_id: str | None = None,
+) -> tuple[RivalT, bool] | None:
+    """Choose a node's newest valid record of a kind, else one of its type of machine if given.
+
+    Args:
+        rivals: of one kind.
+        node: whose record is wanted.
+        usable_cores: that it must have, with `isa_cap`; None where neither matters.
+        isa_cap: what it must be capped to.
+        machine_id: the type that will do where the node has none.
+
+    Returns:
+        The record, and whether it is the node's own.
+
+    """
+    usable = [
+        one
+        for one in current(rivals)
+        if one.valid
+        and (usable_cores is None or (one.usable_cores, one.isa_cap) == (usable_cores, isa_cap))
+    ]
+    own = [one for one in usable if one.node == node]
+    alike = own or [one for one in usable if one.machine == machine_id]
+    return (preferred(alike), bool(own)) if alike else None
+
+
 def choose_latest(
     entries: Iterable[Entry[Calibration]],
     *,
@@ -51,29 +161,34 @@ def choose_latest(
     machine_id: str | None = None,
 ) -> Found[Calibration] | None:
     """Choose the newest valid record of a node, else of its type of machine if that is given."""
-    usable = [
-        entry
-        for entry in _usable(entries)
-        if entry.record.usable_cores == usable_cores and entry.record.isa_cap == isa_cap
-    ]
-    rivals, own = _nearest(usable, node, machine_id)
-    return Found(entry=_preferred(rivals), same_node=own) if rivals else None
+    chosen = choose(
+        entries, node=node, usable_cores=usable_cores, isa_cap=isa_cap, machine_id=machine_id
+    )
+    return Found(entry=chosen[0], same_node=chosen[1]) if chosen else None
 
 
 def choose_sweep(
     entries: Iterable[Entry[Sweep]], *, node: str, machine_id: str | None = None
 ) -> Found[Sweep] | None:
     """Choose the newest valid sweep of a node, else of its type of machine if that is given."""
-    rivals, own = _nearest(_usable(entries), node, machine_id)
-    return Found(entry=max(rivals, key=_age), same_node=own) if rivals else None
+    chosen = choose(entries, node=node, machine_id=machine_id)
+    return Found(entry=chosen[0], same_node=chosen[1]) if chosen else None
 
 
-def current(entries: Iterable[Entry[RecordT]]) -> list[Entry[RecordT]]:
+def current(rivals: Iterable[RivalT]) -> list[RivalT]:
     """Leave out every record that another one of its kind supersedes."""
-    known = list(entries)
-    named = ((type(entry.record), entry.record.supersedes) for entry in known)
-    replaced = {(kind, _digest_in(name)) for kind, name in named if name}
-    return [entry for entry in known if (type(entry.record), entry.digest) not in replaced]
+    known = list(rivals)
+    replaced = {(one.kind, digest_in(one.supersedes)) for one in known if one.supersedes}
+    if not replaced:
+        return known
+    return [one for one in known if (one.kind, digest_in(one.name)) not in replaced]
+
+
+def preferred(rivals: Sequence[RivalT]) -> RivalT:
+    """Choose the newest, but a full plan before a quick one that is little newer."""
+    newest = max(rivals, key=_age)
+    full = max((one for one in rivals if not one.quick), key=_age, default=newest)
+    return full if _age(newest)[0] - _age(full)[0] < FULL_OUTRANKS_QUICK_FOR else newest
 
 
 def when(started: str) -> datetime:
@@ -91,29 +206,10 @@ def when(started: str) -> datetime:
         ) from None
 
 
-def _digest_in(name: str) -> str:
+def digest_in(name: str) -> str:
     """Find the hash in a file name, a stem or a whole SHA-256: each may be superseded by name."""
     return name.removesuffix(".json").rpartition("-")[2][:HASH_LENGTH]
 
 
-def _usable(entries: Iterable[Entry[RecordT]]) -> list[Entry[RecordT]]:
-    return [entry for entry in current(entries) if entry.record.valid]
-
-
-def _nearest(
-    usable: Sequence[Entry[RecordT]], node: str, machine_id: str | None
-) -> tuple[list[Entry[RecordT]], bool]:
-    """Return a node's own records and True, else those of its type of machine and False."""
-    own = [entry for entry in usable if entry.record.node == node]
-    alike = [entry for entry in usable if entry.record.machine.id == machine_id]
-    return (own, True) if own else (alike, False)
-
-
-def _preferred(entries: Sequence[Entry[Calibration]]) -> Entry[Calibration]:
-    newest = max(entries, key=_age)
-    full = max((e for e in entries if not e.record.quick), key=_age, default=newest)
-    return full if _age(newest)[0] - _age(full)[0] < FULL_OUTRANKS_QUICK_FOR else newest
-
-
-def _age(entry: Entry[Record]) -> tuple[datetime, str]:
-    return when(entry.record.started), entry.path.name
+def _age(one: Rival) -> tuple[datetime, str]:
+    return when(one.started), one.name

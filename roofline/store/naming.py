@@ -10,7 +10,7 @@ from roofline.errors import RooflineError
 from roofline.records import Calibration
 from roofline.store.files import Store
 from roofline.store.index import Entry, choose_latest, current, when
-from roofline.store.reading import read_near, record_at, stamp_of
+from roofline.store.reading import record_at, stamp_of
 from roofline.store.schema import Record
 
 LATEST, PREVIOUS = "latest", "previous"
@@ -50,7 +50,7 @@ def calibration_named(text: str, store: Store, here: Callable[[], Here]) -> Entr
         return _calibration(found)
     if own := _valid(store, text):
         return max(own, key=_age)
-    raise RooflineError(f"no calibration {text!r} in {store.root}: give {WAYS}.")
+    raise RooflineError(f"no calibration {text!r} in {store.address}: give {WAYS}.")
 
 
 def _calibration(entry: Entry[Record]) -> Entry[Calibration]:
@@ -67,7 +67,7 @@ def _latest(store: Store, here: Here) -> Entry[Calibration]:
     )
     if found is None:
         raise RooflineError(
-            f"no calibration of this host in {store.root}: run `make calibrate`, or name a record."
+            f"no calibration of this host in {store.address}: run `make calibrate`, or name a record."
         )
     return found.entry
 
@@ -81,7 +81,7 @@ def _previous(store: Store, here: Here) -> Entry[Calibration]:
     found = choose_latest(older, node=node, usable_cores=cores, isa_cap=None)
     if found is None:
         raise RooflineError(
-            f"{newest.path.name} is the only calibration of its kind in {store.root}: "
+            f"{newest.path.name} is the only calibration of its kind in {store.address}: "
             "run `make calibrate` again, or name a record."
         )
     return found.entry
@@ -92,12 +92,14 @@ def _at(text: str, store: Store, here: Here) -> Entry[Calibration]:
     wanted = re.sub("[-:]", "", text)
     then = [one for one in _valid(store, here.node) if stamp_of(one.record).startswith(wanted)]
     if not then:
-        raise RooflineError(f"no calibration of this host began at {text} (UTC) in {store.root}.")
+        raise RooflineError(
+            f"no calibration of this host began at {text} (UTC) in {store.address}."
+        )
     return max(then, key=_age)
 
 
 def _valid(store: Store, node: str) -> Sequence[Entry[Calibration]]:
-    entries = current(read_near(store.root, Calibration, node))
+    entries = current(store.near(Calibration, node))
     return [one for one in entries if one.record.valid and one.record.node == node]
 
 

@@ -1,26 +1,32 @@
 """Files of a store as they are read: each is checked, and what is no record is told apart."""
 
-import hashlib
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from roofline.errors import RooflineError
-from roofline.store.index import HASH_LENGTH, Entry, when
-from roofline.store.schema import Record, RecordT, compact, kind_of, loads
+from roofline.errors import RooflineError, RooflineWarning
+from roofline.store.index import Entry, when
+from roofline.store.schema import FutureFormat, Record, RecordT, compact, kind_of, loads
+from roofline.store.shelf import RECORD, digest_of
 
 MAX_BYTES = 1_000_000
-_NAME = re.compile(rf"(\d{{8}}T\d{{6}}Z)-([0-9a-f]{{{HASH_LENGTH}}})\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A file that is no record, and why."""
+    """A file that is no record that this version reads, and why.
+
+    Attributes:
+        future: it is a record, of a format that a later version made.
+
+    """
 
     path: Path
     reason: str
+    future: bool = False
 
 
 def read_near(
@@ -35,7 +41,8 @@ def read_near(
         near = path.parent.parent.name == machine_id or any(word in data for word in words)
         return near and kind.search(data) is not None
 
-    entries, _ = read(root, candidates(root), matters)
+    entries, skipped = read(root, candidates(root), matters)
+    warn(skipped)
     return [
         Entry(path=entry.path, record=entry.record)
         for entry in entries
@@ -51,14 +58,24 @@ def read(
     skipped: list[Skipped] = []
     for path in sorted(paths):
         try:
-            data = _content(path, root)
+            data = content(path, root)
             if matters is None or matters(path, data):
                 entries.append(Entry(path=path, record=_decoded(path, root, data)))
         except RooflineError as error:
-            skipped.append(Skipped(path=path, reason=str(error)))
+            future = isinstance(error, FutureFormat)
+            skipped.append(Skipped(path=path, reason=str(error), future=future))
         except OSError as error:
             skipped.append(Skipped(path=path, reason=f"cannot be read: {error.strerror}."))
     return entries, skipped
+
+
+def warn(skipped: Iterable[Skipped]) -> None:
+    """Warn of records that only a later version reads; damaged files are `verify`'s to name."""
+    future = [one for one in skipped if one.future]
+    if future:
+        more = f", and {len(future) - 1} more" if len(future) > 1 else ""
+        message = f"skipped {future[0].path.name}{more}: {future[0].reason}"
+        warnings.warn(message, RooflineWarning, stacklevel=2)
 
 
 def record_at(path: Path) -> Record:
@@ -105,12 +122,14 @@ def stamp_of(record: Record) -> str:
     return f"{when(record.started):%Y%m%dT%H%M%SZ}"
 
 
-def digest_of(data: bytes) -> str:
-    """Return the start of the content's SHA-256, as its file's name ends."""
-    return hashlib.sha256(data).hexdigest()[:HASH_LENGTH]
+def content(path: Path, root: Path) -> bytes:
+    """Return the bytes of a file that may be a record: plain, small, as its name's hash says.
 
+    Raises:
+        RooflineError: it is something else; says what.
+        OSError: it can't be read.
 
-def _content(path: Path, root: Path) -> bytes:
+    """
     if path.is_symlink():
         where = "to another place in" if inside(path, root) else "out of"
         raise RooflineError(f"not a record: it is a link {where} the store.")
@@ -120,7 +139,7 @@ def _content(path: Path, root: Path) -> bytes:
     if (size := path.stat().st_size) > MAX_BYTES:
         raise RooflineError(f"too large for a record: {size} bytes.")
     data = path.read_bytes()
-    name = _NAME.fullmatch(path.name)
+    name = RECORD.fullmatch(path.name)
     if name is None:
         raise RooflineError("not a record: its name isn't <UTC-time>-<hash>.json.")
     if digest_of(data) != name[2]:

@@ -1,0 +1,88 @@
+"""Predictions for a machine that isn't here, from its newest calibration in a store."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from roofline.comparing.operators import SUBJECTS, Operators, check_layer
+from roofline.comparing.reporting import predictions
+from roofline.errors import RooflineError
+from roofline.records import Calibration, Layer, Report
+from roofline.store.files import Store
+from roofline.store.index import Entry, choose
+
+# What a machine that isn't here may hold: shapes aren't limited by the memory of this one.
+_ANY = 1 << 60
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """What is predicted for whom.
+
+    Attributes:
+        machine: the id of a type of machine, or a beginning of it that no other shares.
+        threads: None for all cores that the calibration used.
+        isa_cap: the cap that its calibration must have been made with.
+
+    """
+
+    machine: str
+    subject: str = "ours"
+    threads: int | None = None
+    isa_cap: str | None = None
+    cold: bool = False
+
+
+def predicted(wish: Elsewhere, layers: Sequence[Layer], store: Store) -> tuple[Report, Operators]:
+    """Return predictions and bounds, nothing measured, and the operators that they rest on.
+
+    Raises:
+        RooflineError: the store knows no such machine, or several, or too little of it.
+
+    """
+    if wish.subject not in SUBJECTS:
+        known = ", ".join(SUBJECTS)
+        raise RooflineError(f"unknown subject {wish.subject!r}: choose one of {known}.")
+    entry = calibration_of_machine(wish, store)
+    threads = wish.threads or entry.record.usable_cores
+    operators = Operators(entry.record, threads, cold=wish.cold)
+    for layer in layers:
+        check_layer(layer, operators.vector, _ANY)
+    return predictions(operators, layers, entry.path.name, wish.subject), operators
+
+
+def calibration_of_machine(wish: Elsewhere, store: Store) -> Entry[Calibration]:
+    """Return the newest valid calibration of a type of machine, of its largest team.
+
+    Raises:
+        RooflineError: there is none; says which there are.
+
+    """
+    machine = machine_named(wish.machine, store)
+    entries = store.of_machine(Calibration, machine)
+    fitting = [one for one in entries if one.record.valid and one.isa_cap == wish.isa_cap]
+    cores = max((one.usable_cores for one in fitting), default=0)
+    chosen = choose(entries, node="", usable_cores=cores, isa_cap=wish.isa_cap, machine_id=machine)
+    if chosen is None:
+        capped = f" capped to {wish.isa_cap}" if wish.isa_cap else ""
+        raise RooflineError(f"no valid calibration of {machine}{capped} in {store.address}.")
+    return chosen[0]
+
+
+def machine_named(text: str, store: Store) -> str:
+    """Return the id of the one machine that begins with a text.
+
+    Raises:
+        RooflineError: there is none, or more than one.
+
+    """
+    known = store.machines()
+    found = [text] if text in known else [one for one in known if one.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(found or known) or "none"
+    what = "several machines" if found else "no machine"
+    raise RooflineError(
+        f"{what} of {store.address} begin with {text!r}: give one of {listed}."
+        if found
+        else f"{what} {text!r} in {store.address}: there is {listed}."
+    )
