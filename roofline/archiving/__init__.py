@@ -1,0 +1,1 @@
+"""What the archive commands do: records copied, checked, corrected, queried as one table."""
