@@ -33,6 +33,8 @@ _BEATEN = 1.03
 # Against the median of like machines: neighbours take half of a figure, nothing doubles it.
 _UNLIKE = 2.0
 _FEW = 3
+# The record under liquid helium is 9.1 GHz.
+_FASTEST_CLOCK = 9.5e9
 _MOST_SAMPLES = 64 << 20
 
 
@@ -151,6 +153,8 @@ def _calibration(record: Calibration) -> Iterator[tuple[Severity, str]]:
         slack = _ROUNDING * abs(ceiling.typical)
         if ceiling.typical <= 0 and ceiling.kind != "effect":
             yield "error", f"{title} is not above 0"
+        elif ceiling.kind == "clock" and ceiling.high > _FASTEST_CLOCK:
+            yield "error", f"{title}: no core clocks that high"
         elif not low - slack <= ceiling.typical <= high + slack:
             yield "error", f"{title}: the typical figure is not between worst and best"
         elif ceiling.interval and not low - slack <= ceiling.interval[0] <= ceiling.interval[1]:
