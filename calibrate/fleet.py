@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from calibrate import host as node_program
 from roofline.archiving.giving import accept
@@ -101,7 +101,7 @@ def _connected(address: str) -> Any:
             "a fleet needs Dask: pip install 'calibrated-roofline[fleet]'."
         ) from None
     try:
-        client = Client(address, timeout=10)
+        client: Any = cast("Any", Client)(address, timeout=10)
     except (OSError, ValueError, TimeoutError) as error:
         raise RooflineError(f"no Dask scheduler at {address}: {error}.", CANNOT_MEASURE) from error
     import cloudpickle

@@ -26,7 +26,7 @@ def calibrate_here(command: list[str], folder: str, seconds: float) -> dict[str,
         try:
             process = subprocess.Popen(
                 [*command, "--results", results, "--site", "fleet", "--quiet"],
-                cwd=folder if os.path.isdir(folder) else None,
+                cwd=folder if Path(folder).is_dir() else None,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 start_new_session=True,

@@ -101,7 +101,8 @@ def _latest(results: str | None) -> Calibration:
     )
     if found is None:
         raise RooflineError(
-            f"no calibration of this host in {store.address}: run `make calibrate`, or name a record."
+            f"no calibration of this host in {store.address}: "
+            "run `make calibrate`, or name a record."
         )
     plan = "quick" if found.record.quick else "full"
     print(f"record: {store.shown(found.entry.path)} ({plan} plan)", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A store at a URL: nothing is overwritten, what is fetched is checked, a folder needs no fsspec."""
+"""A store at a URL: nothing is overwritten, all that is fetched is checked."""
 
 import subprocess
 import sys
@@ -94,15 +94,16 @@ def test_processes_that_race_lose_and_double_nothing(bucket: str, tmp_path: Path
     assert (len(entries), skipped) == (11, [])
 
 
+@pytest.mark.usefixtures("bucket")
 def test_a_record_that_cannot_be_put_is_kept_here(
-    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("roofline.store.cloud.default_root", lambda _: tmp_path / "kept")
     store = opened("s3://no-such-bucket/x", tmp_path)
     with pytest.raises(RooflineError, match=r"kept as .*archive push s3://no-such-bucket"):
         store.put(make_calibration(), {"k": [1.0]}, "lab")
     assert len(Store(tmp_path / "kept").all()[0]) == 1
-    with pytest.raises(RooflineError, match="no bucket|cannot use"):
+    with pytest.raises(RooflineError, match=r"no bucket|cannot use"):
         store.check_writable("lab")
 
 

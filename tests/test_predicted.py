@@ -1,4 +1,4 @@
-"""Predictions for hardware that isn't here: from the store alone, in an environment without numba."""
+"""Predictions for hardware that isn't here: from the store alone, without numba."""
 
 import json
 import subprocess

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -191,4 +190,4 @@ def test_only_the_files_that_are_named_are_spoken_of(store: Path) -> None:
     other.write_text("{}")
     assert [one.path for one in verify(store, [other])] == [str(other)]
     assert verify(store, [path]) == []
-    assert os.path.exists(path)
+    assert path.exists()

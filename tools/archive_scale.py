@@ -1,4 +1,4 @@
-"""`python -m tools.archive_scale FOLDER --records N`: how long an archive of N records takes to ask.
+"""`python -m tools.archive_scale FOLDER --records N`: how long asking N records takes.
 
 Records are the repository's own with another host, time and length of run: of real size.
 """

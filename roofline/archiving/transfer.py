@@ -100,7 +100,7 @@ def _note(result: Copied, place: Address, outcome: bool | str) -> None:
 
 
 def chosen(sites: Iterable[str], machines: Iterable[str]) -> Callable[[Address], bool]:
-    """Return whether a place is of these sites and of machines that begin like these; all if none."""
+    """Return whether a place is of these sites and of machines that begin so; all if none."""
     places, types = tuple(sites), tuple(machines)
 
     def wanted(place: Address) -> bool:

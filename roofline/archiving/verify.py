@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 from roofline.archiving.privacy import leaks
-from roofline.errors import RooflineError
 from roofline.physics import gate
 from roofline.physics.replicates import sample
 from roofline.physics.robust import median
@@ -167,9 +166,9 @@ def _rounds(record: Calibration) -> Iterator[tuple[Severity, str]]:
     for ceiling in record.ceilings:
         if ceiling.kind not in ("compute", "operation", "bandwidth"):
             continue
-        if ceiling.level in (None, "DRAM") and not sample(record, ceiling).rounds:
-            if record.measurements:
-                yield "error", f"{ceiling.name} ({ceiling.threads}): no measurement gives it"
+        behind = record.measurements and ceiling.level in (None, "DRAM")
+        if behind and not sample(record, ceiling).rounds:
+            yield "error", f"{ceiling.name} ({ceiling.threads}): no measurement gives it"
 
 
 def _sweep(record: Sweep) -> Iterator[str]:

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.host.checkout import checkout

@@ -7,7 +7,7 @@ too. It is slow when a second calibration of its own says the same.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,7 +95,7 @@ def _group(key: GroupKey, hosts: Mapping[str, Sequence[Calibration]], floor: flo
     standings = []
     for node, mine in hosts.items():
         marks = [
-            _mark(mine[0], one, usual[name], scores[name][node], floor)
+            _mark(one, usual[name], scores[name][node], floor)
             for one in mine[0].ceilings
             if (name := (one.name, one.threads)) in usual
         ]
@@ -128,7 +128,7 @@ def _usual(
     return usual, scores
 
 
-def _mark(record: Calibration, one: Ceiling, usual: float, score: float, floor: float) -> Mark:
+def _mark(one: Ceiling, usual: float, score: float, floor: float) -> Mark:
     low, high = one.interval or (one.typical, one.typical)
     # The end of its interval that speaks for the host.
     kindest = low if one.unit == "s" else high
@@ -189,9 +189,9 @@ def _causes(
     if "clock" in kinds:
         yield "its clock is lower: check power cap, cooling, governor (turbostat, BMC log)"
     elif {"compute", "operation"} & kinds:
-        yield "the clock is as usual, the core does less: check for other processes and SMT siblings"
+        yield "the clock is as usual, the core does less: check other processes, SMT siblings"
     if "DRAM" in levels:
-        yield "memory is slower: check for a missing or slow DIMM, and NUMA settings (dmidecode -t 17)"
+        yield "memory is slower: check for a missing or slow DIMM, NUMA settings (dmidecode -t 17)"
     if levels & {"L3", "L2"} and "clock" not in kinds:
         yield "caches are slower: check for neighbours, cache partitions (resctrl), huge pages"
     if kinds and all(one.threads > 1 for one in flagged):
@@ -201,7 +201,7 @@ def _causes(
 
 def _differences(record: Calibration, others: Sequence[Calibration]) -> Iterable[str]:
     """Yield settings and facts in which a host is unlike most of its group."""
-    facts = {
+    facts: dict[str, Callable[[Calibration], object]] = {
         "huge pages": lambda one: one.conditions.huge_pages,
         "memory in bytes": lambda one: one.machine.memory_bytes,
         "CPU quota": lambda one: one.machine.cpu_quota,

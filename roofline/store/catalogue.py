@@ -18,10 +18,10 @@ from pathlib import Path
 
 from roofline.errors import RooflineError
 from roofline.records import FORMAT
-from roofline.store.index import Found, choose
+from roofline.store.index import Entry, Found, choose, digest_in
 from roofline.store.outlines import COLUMNS, KEY, Key, Line, Outline, outline_of
 from roofline.store.reading import Skipped, read, warn
-from roofline.store.schema import FutureFormat, RecordT, kind_of
+from roofline.store.schema import FutureFormatError, RecordT, kind_of
 
 # With fewer records than this, reading those that matter is as quick.
 WORTHWHILE = 300
@@ -93,8 +93,8 @@ class Catalogue:
     ) -> Found[RecordT] | None:
         """Choose among lines, then read the chosen record; what turns out damaged is left out."""
         warn(self.skipped())
-        where = "kind = ? and (node = ? or machine = ? or supersedes is not null)"
-        lines = self.lines(where, (kind_of(cls), node, machine))
+        kind = kind_of(cls)
+        lines = self._near(kind, "node", node) or self._near(kind, "machine", machine)
         while True:
             chosen = choose(lines, node=node, usable_cores=cores, isa_cap=cap, machine_id=machine)
             if chosen is None:
@@ -102,9 +102,16 @@ class Catalogue:
             entries, _ = read(self.root, [self.root / chosen[0].place])
             for entry in entries:
                 if isinstance(entry.record, cls):
-                    found = type(entry)(path=entry.path, record=entry.record)
-                    return Found(entry=found, same_node=chosen[1])  # type: ignore[arg-type] # narrowed
+                    found = Entry(path=entry.path, record=entry.record)
+                    return Found(entry=found, same_node=chosen[1])
             lines.remove(chosen[0])
+
+    def _near(self, kind: str, column: str, value: str | None) -> list[Line]:
+        """Return the valid lines of a node or a type of machine that nothing supersedes."""
+        query = "select supersedes from records where kind = ? and supersedes is not null"
+        replaced = {digest_in(name) for (name,) in self._base.execute(query, (kind,))}
+        lines = self.lines(f"kind = ? and valid and {column} = ?", (kind, value))
+        return [one for one in lines if digest_in(one.name) not in replaced]
 
     def ceilings(self) -> Mapping[int, Key]:
         """Return what names each ceiling, by the number that stands for it."""
@@ -158,7 +165,7 @@ class Catalogue:
         try:
             found = outline_of(self.root / place, self.root)
         except (RooflineError, OSError) as error:
-            row = (place, folder, str(error), isinstance(error, FutureFormat))
+            row = (place, folder, str(error), isinstance(error, FutureFormatError))
             self._base.execute("insert or replace into skipped values (?, ?, ?, ?)", row)
             return
         cells = [getattr(found.line, name) for name in COLUMNS]
@@ -243,7 +250,7 @@ def _file(root: Path) -> Path | None:
 def _healthy(file: Path) -> bool:
     try:
         with sqlite3.connect(file, timeout=1) as base:
-            return base.execute("pragma quick_check").fetchone() == ("ok",)
+            return bool(base.execute("pragma quick_check").fetchone() == ("ok",))
     except sqlite3.OperationalError:
         return True  # somebody else is writing it
     except sqlite3.Error:

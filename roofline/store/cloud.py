@@ -18,7 +18,6 @@ from typing import Any
 from roofline.errors import RooflineError, RooflineWarning
 from roofline.store.files import LOCAL_SITE, Store, default_root, site_name
 from roofline.store.publish import make_folder, publish
-from roofline.store.schema import Record
 from roofline.store.shelf import Address, Folder, agrees, is_record, parsed
 
 # Fetched at a time: as many as keep a connection busy, few enough to hold in memory.
@@ -156,6 +155,7 @@ class CloudStore(Store):
     def check_writable(self, site: str, machine_id: str = "") -> None:
         """Make sure, before anything is measured, that the URL can be reached."""
         site_name(site)
+        del machine_id  # places need not be made beforehand
         self.cloud.check()
 
     def refresh(self, machine_id: str | None = None) -> None:
@@ -174,7 +174,7 @@ class CloudStore(Store):
                     message = f"{self.cloud.url}/{place.text} is damaged or edited: skipped."
                     warnings.warn(message, RooflineWarning, stacklevel=2)
 
-    def _publish(self, files: Mapping[Address, bytes], record: Record) -> Path:
+    def _publish(self, files: Mapping[Address, bytes]) -> Path:
         try:
             for place, data in files.items():
                 self.cloud.write(place, data)

@@ -101,9 +101,9 @@ class Store:
         data = _readable(record)
         name = f"{stamp}-{digest_of(data)}.json"
         files[Address(site=site, machine=machine, year=stamp[:4], name=name)] = data
-        return self._publish(files, record)
+        return self._publish(files)
 
-    def _publish(self, files: Mapping[Address, bytes], record: Record) -> Path:
+    def _publish(self, files: Mapping[Address, bytes]) -> Path:
         """Write files in this order; return where the last lies."""
         first = next(iter(files))
         folder = self._folder(first.site, first.machine, first.year)

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from roofline.errors import RooflineError
 from roofline.records import Calibration, Sweep
-from roofline.store.schema import Record, RecordT, kind_of
+from roofline.store.schema import Record, kind_of
 from roofline.store.shelf import HASH_LENGTH
 
 FULL_OUTRANKS_QUICK_FOR = timedelta(days=7)
@@ -20,25 +20,44 @@ class Rival(Protocol):
     """What the choice looks at: of a record that was read, or of a line of the catalogue."""
 
     @property
-    def name(self) -> str: ...  # of the file
+    def name(self) -> str:
+        """The file's name."""
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """The word that the file opens with."""
+
     @property
-    def node(self) -> str: ...
+    def node(self) -> str:
+        """Whose record it is."""
+
     @property
-    def machine(self) -> str: ...
+    def machine(self) -> str:
+        """The type of machine."""
+
     @property
-    def usable_cores(self) -> int: ...
+    def usable_cores(self) -> int:
+        """Cores that the run might use."""
+
     @property
-    def isa_cap(self) -> str | None: ...
+    def isa_cap(self) -> str | None:
+        """What the run was capped to."""
+
     @property
-    def quick(self) -> bool: ...
+    def quick(self) -> bool:
+        """Whether the short plan made it."""
+
     @property
-    def valid(self) -> bool: ...
+    def valid(self) -> bool:
+        """Whether physics has no objection."""
+
     @property
-    def started(self) -> str: ...
+    def started(self) -> str:
+        """When it was begun."""
+
     @property
-    def supersedes(self) -> str | None: ...
+    def supersedes(self) -> str | None:
+        """The record that it replaces."""
 
 
 RivalT = TypeVar("RivalT", bound=Rival)

@@ -67,7 +67,8 @@ def _latest(store: Store, here: Here) -> Entry[Calibration]:
     )
     if found is None:
         raise RooflineError(
-            f"no calibration of this host in {store.address}: run `make calibrate`, or name a record."
+            f"no calibration of this host in {store.address}: "
+            "run `make calibrate`, or name a record."
         )
     return found.entry
 

@@ -110,6 +110,8 @@ def _line(kind: str, tree: Tree, place: Path) -> Line:
     if place.parts[1:-1] != (known, stamp[:4]) or not place.name.startswith(stamp):
         raise RooflineError("lies in the wrong folder or under the wrong time.")
     optional = ("vendor", "brand", "microarchitecture", "hypervisor", "cores", "memory_bytes")
+    more: dict[str, Any] = {name: machine.get(name) for name in optional}
+    more |= _headline(tree.get("ceilings", []), int(tree["usable_cores"]))
     return Line(
         place=place.as_posix(),
         kind=kind,
@@ -127,8 +129,7 @@ def _line(kind: str, tree: Tree, place: Path) -> Line:
         architecture=str(machine["architecture"]),
         warnings=findings.count("warning"),
         seconds_taken=float(tree["seconds_taken"]),
-        **{name: machine.get(name) for name in optional},
-        **_headline(tree.get("ceilings", []), int(tree["usable_cores"])),
+        **more,
     )
 
 
@@ -157,7 +158,7 @@ def _headline(ceilings: Sequence[Tree], cores: int) -> dict[str, float | None]:
     waits = [c for c in ceilings if (c["kind"], c.get("level")) == ("latency", "DRAM")]
     clocks = [one for one in whole if one["kind"] == "clock"]
     return {
-        "flops": widest and float(widest["typical"]),
+        "flops": float(widest["typical"]) if widest else None,
         "bandwidth": _most(c for c in memory if c.get("direction") == "triad"),
         "read_bandwidth": _most(c for c in memory if c.get("direction") == "read"),
         "latency": min((float(c["typical"]) for c in waits), default=None),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from roofline.errors import RooflineError, RooflineWarning
 from roofline.store.index import Entry, when
-from roofline.store.schema import FutureFormat, Record, RecordT, compact, kind_of, loads
+from roofline.store.schema import FutureFormatError, Record, RecordT, compact, kind_of, loads
 from roofline.store.shelf import RECORD, digest_of
 
 MAX_BYTES = 1_000_000
@@ -62,7 +62,7 @@ def read(
             if matters is None or matters(path, data):
                 entries.append(Entry(path=path, record=_decoded(path, root, data)))
         except RooflineError as error:
-            future = isinstance(error, FutureFormat)
+            future = isinstance(error, FutureFormatError)
             skipped.append(Skipped(path=path, reason=str(error), future=future))
         except OSError as error:
             skipped.append(Skipped(path=path, reason=f"cannot be read: {error.strerror}."))

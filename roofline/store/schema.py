@@ -22,7 +22,7 @@ Record = Calibration | Sweep
 """Whatever is kept in a store: one of `KINDS`."""
 
 
-class FutureFormat(RooflineError):
+class FutureFormatError(RooflineError):
     """A record that a later version of this suite wrote."""
 
 
@@ -199,7 +199,7 @@ def _upgraded(tree: Tree) -> Tree:
     if type(version) is not int:
         raise RooflineError(f"not a record: its format is {version!r}, not a whole number.")
     if version > FORMAT:
-        raise FutureFormat(
+        raise FutureFormatError(
             f"this record has format {version} and this version reads up to {FORMAT}: "
             "update calibrated-roofline."
         )
