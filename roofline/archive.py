@@ -110,7 +110,7 @@ def _list(options: argparse.Namespace) -> int:
         ]
         cells = f"{one.started}  {plan:11}  {figures[0]:>14}  {figures[1]:>10}"
         words.append(f"{cells}  {one.site}/{one.machine}  {one.name}")
-    _say(options, [dataclasses.asdict(one) for one in lines], words)
+    _say(options, [one._asdict() for one in lines], words)
     for skipped in catalogue.skipped():
         print(f"warning: skipped {skipped.path}: {skipped.reason}", file=sys.stderr)
     return 0

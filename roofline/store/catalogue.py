@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from roofline.errors import RooflineError
 from roofline.records import FORMAT
@@ -274,8 +275,7 @@ def _mtime(folder: Path) -> int | None:
         return None
 
 
-def _line(row: tuple[object, ...]) -> Line:
-    cells = dict(zip(COLUMNS, row, strict=True))
-    for name in ("quick", "valid"):
-        cells[name] = bool(cells[name])
-    return Line(**cells)  # type: ignore[arg-type] # a row holds what was put in
+def _line(row: tuple[Any, ...]) -> Line:
+    # SQLite knows no truth.
+    quick = COLUMNS.index("quick")
+    return Line._make((*row[:quick], bool(row[quick]), bool(row[quick + 1]), *row[quick + 2 :]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from roofline.errors import RooflineError
 from roofline.records import MachineSpec
@@ -25,8 +25,7 @@ _UNKNOWN = float("nan")
 _ROOFS = ("fma", "mul+add")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """A record as the catalogue knows it.
 
     Attributes:
@@ -67,7 +66,7 @@ class Line:
     clock: float | None = None
 
 
-COLUMNS = tuple(field.name for field in fields(Line))
+COLUMNS = Line._fields
 
 Key = tuple[str | int | None, ...]
 

@@ -1,0 +1,168 @@
+"""The commands of an archive: copies are checked, corrections supersede, a table has it all."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+
+import roofline
+from roofline.archive import main
+from roofline.errors import RooflineWarning
+from roofline.store.files import Store
+from tests.builders import make_calibration, make_machine
+from tests.moto_server import bucket
+from tests.sweep_builders import make_sweep
+
+__all__ = ["bucket"]
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> Any:
+    assert main([*arguments, "--json"]) == status
+    return json.loads(capsys.readouterr().out)
+
+
+def test_what_is_pushed_by_one_is_pulled_by_another(
+    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, here = f"{bucket}/x", str(tmp_path / "here")
+    assert len(answer(capsys, "push", url, "--results", str(RESULTS))["new"]) == 6
+    assert answer(capsys, "push", url, "--results", str(RESULTS))["kept"] == 6
+    first = answer(capsys, "pull", url, "--results", here, "--machine", "intel")
+    assert len(first["new"]) == 2
+    # Interrupted or partial, the next one goes on.
+    rest = answer(capsys, "pull", url, "--results", here)
+    assert (len(rest["new"]), rest["kept"], rest["refused"]) == (4, 2, {})
+    mine = sorted(p.name for p in Path(here).rglob("*") if p.is_file())
+    assert mine == sorted(p.name for p in RESULTS.glob("*/*/*/*") if p.is_file())
+    listed = answer(capsys, "list", "--results", url)
+    assert {one["machine"].split("-")[0] for one in listed} == {"amd", "intel"}
+
+
+def test_what_was_kept_for_oneself_is_not_pushed_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, there = str(tmp_path / "a"), str(tmp_path / "b")
+    Store(Path(here)).put(make_calibration(), None, "local")
+    assert answer(capsys, "push", there, "--results", here)["new"] == []
+    assert len(answer(capsys, "push", there, "--results", here, "--site", "local")["new"]) == 1
+
+
+def test_a_damaged_file_is_refused_and_the_rest_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(RESULTS / "reference", source / "reference")
+    (bad,) = source.rglob("*cbac0fe6ac0d.json")
+    bad.write_text("{}")
+    for verb in ("pull", "merge"):
+        into = str(tmp_path / verb)
+        done = answer(capsys, verb, str(source), "--results", into, status=1)
+        assert (len(done["new"]), len(done["refused"])) == (5, 1)
+        assert bad.name in next(iter(done["refused"]))
+
+
+def test_a_folder_without_layout_needs_a_site(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent, store = tmp_path / "sent", str(tmp_path / "store")
+    sent.mkdir()
+    for path in (RESULTS / "reference" / "amd-zen3-2c-3297c6e7" / "2026").iterdir():
+        shutil.copy(path, sent)
+    refused = answer(capsys, "merge", str(sent), "--results", store, status=1)
+    assert "--site" in next(iter(refused["refused"].values()))
+    done = answer(capsys, "merge", str(sent), "--results", store, "--site", "guest")
+    assert len(done["new"]) == 1
+    assert len(list(Path(store).glob("guest/*/2026/*.samples.json.gz"))) == 1
+    assert main(["verify", store]) == 0
+
+
+def test_a_withdrawn_record_is_used_no_longer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path)
+    old = store.put(make_calibration(), None, "lab")
+    wanted = {"usable_cores": 2, "isa_cap": None}
+    assert store.latest(make_calibration().node, **wanted) is not None
+    answer(capsys, "supersede", old.name, "--reason", "a build ran", "--results", str(tmp_path))
+    assert store.latest(make_calibration().node, **wanted) is None
+    assert old.exists()
+    assert answer(capsys, "list", "--results", str(tmp_path)) == []
+    assert len(answer(capsys, "list", "--all", "--results", str(tmp_path))) == 2
+
+
+def test_a_correction_takes_the_place_of_what_it_corrects(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path / "store")
+    old = store.put(make_calibration(), None, "lab")
+    right = Store(tmp_path / "other").put(make_calibration(seconds_taken=5.0), None, "lab")
+    answer(
+        capsys, "supersede", old.name, "--with", str(right), "--results", str(tmp_path / "store")
+    )
+    found = store.latest(make_calibration().node, usable_cores=2, isa_cap=None)
+    assert found is not None
+    assert (found.record.seconds_taken, found.record.supersedes) == (5.0, old.name)
+
+
+def test_a_frame_has_a_row_a_record_and_a_long_one_a_row_a_ceiling(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put(make_calibration(), None, "lab")
+    store.put(make_sweep(), None, "lab")
+    archive = roofline.open_archive(str(tmp_path))
+    frame = archive.frame()
+    assert list(frame["kind"]) == ["calibration", "sweep"]
+    assert frame["machine"].unique().tolist() == [make_machine().id]
+    assert str(frame["started"].dtype).endswith("UTC]")
+    long = archive.frame(long=True)
+    expected = make_calibration().ceilings
+    assert len(long) == len(expected)
+    assert list(long["typical"]) == [one.typical for one in expected]
+    assert list(long["name"]) == [one.name for one in expected]
+    assert set(long["threads"]) == {1, 2}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_an_export_reads_back(
+    tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow", reason="the extra [parquet] brings pyarrow")
+    file = tmp_path / f"all.{ending}"
+    rows = answer(capsys, "export", f"--{ending}", str(file), "--results", str(RESULTS))["rows"]
+    read = pandas.read_csv if ending == "csv" else pandas.read_parquet
+    assert len(read(file)) == rows == 6
+
+
+def test_a_record_of_the_future_is_skipped_with_a_warning(tmp_path: Path) -> None:
+    from tests.test_files import plant
+
+    store = Store(tmp_path)
+    store.put(make_calibration(), None, "lab")
+    text = next(tmp_path.rglob("*.json")).read_text().replace('"format":2', '"format":9')
+    plant(tmp_path, text.encode())
+    with pytest.warns(RooflineWarning, match=r"format 9.*update"):
+        found = store.latest(make_calibration().node, usable_cores=2, isa_cap=None)
+    assert found is not None
+
+
+@pytest.mark.parametrize(
+    "line", ["show nothing", "export", "supersede x", "merge nowhere", "verify nowhere", "fly", ""]
+)
+def test_bad_input_is_one_sentence(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--results", str(RESULTS)] if " " in line or line == "export" else []
+    assert main([*line.split(), *where]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert len(shown.err.splitlines()) == 1
