@@ -40,6 +40,7 @@ create table ceilings(id integer primary key, {", ".join(KEY)});
 create index by_node on records(node);
 create index by_machine on records(machine);
 create index by_folder on records(folder);
+create index replaced on records(kind, supersedes) where supersedes is not null;
 """
 
 
