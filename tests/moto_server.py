@@ -29,6 +29,8 @@ def bucket() -> Iterator[str]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         try:
             _wait(port)
+            # Connections are kept by their arguments: those of another server, too.
+            s3fs.S3FileSystem.clear_instance_cache()
             s3fs.S3FileSystem().mkdir("archive")
             yield "s3://archive/team"
         finally:

@@ -21,7 +21,10 @@ def imported_by(*arguments: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("command", ["calibrate", "roofline.report", "benchmarks", "versus"])
+@pytest.mark.parametrize(
+    "command",
+    ["calibrate", "roofline.report", "roofline.archive", "roofline.fleet", "benchmarks", "versus"],
+)
 def test_help_waits_for_nothing_heavy(command: str) -> None:
     assert not imported_by(command) & set(HEAVY)
 
