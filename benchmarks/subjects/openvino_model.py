@@ -1,15 +1,20 @@
 """OpenVINO as a subject: a one-node model compiled for the CPU, its tensors bound."""
 
 import functools
+import importlib
+import sys
 from collections.abc import Sequence
 from typing import Any
-
-import openvino
-from openvino import opset13
 
 from benchmarks.subjects.library import Array, Bound, Library, Natural, Prepared
 from roofline.host.subjects import Subject
 from roofline.records import ConvShape, Scalar
+
+# Importing OpenVINO starts a process that reports to its maker, and that may outlive this one where
+# there is no network. Without the module that does so, it does without.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as import allows
+openvino = importlib.import_module("openvino")
+opset13 = importlib.import_module("openvino.opset13")
 
 _CONFIG = {
     "NUM_STREAMS": 1,
