@@ -9,16 +9,13 @@ import pytest
 from benchmarks.conv.reference import convolve
 from benchmarks.subjects import registry
 from benchmarks.subjects.library import (
-    Array,
     Bound,
     Library,
     LibraryRig,
-    Natural,
     Prepared,
-    correct,
     settle,
-    weights_of,
 )
+from benchmarks.subjects.natural import Array, Natural, correct, weights_of
 from roofline.errors import RooflineError
 from roofline.host.subjects import SUBJECTS, why_absent
 from roofline.host.worker import Worker

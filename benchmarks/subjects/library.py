@@ -12,16 +12,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks import cases
 from benchmarks.buffers import Buffer, huge_page_fraction, random_normal
-from benchmarks.conv.layout import Places
-from benchmarks.conv.reference import agrees, outputs_at, positions
 from benchmarks.sampled import Sampled
+from benchmarks.subjects.natural import Array, Natural, correct, weights_of
 from benchmarks.team import Disturbance
 from benchmarks.timing import repeats_for
 from roofline.errors import CANNOT_MEASURE, RooflineError
@@ -29,21 +26,12 @@ from roofline.host.subjects import Subject
 from roofline.physics.workload import conv_shape
 from roofline.records import Case, ConvShape, Scalar
 
-Array = NDArray[Any]
 # As our own operators are fed: a prime number of values before they repeat.
 _PATTERN = 262_139
 # Packed weights of so many operators are kept; the oldest make room.
 _MOST_KEPT = 256
 # A child has gone to sleep when it uses less than this share of a CPU over a short while.
 _ASLEEP, _GLANCE, _PATIENCE = 0.2, 2e-3, 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Natural:
-    """A convolution's weights as everybody has them: (out, in/g, kh, kw), and a bias or None."""
-
-    weights: Array
-    bias: Array | None
 
 
 class Bound(ABC):
@@ -225,27 +213,6 @@ class _Tensors:
         if self._last:
             return flat.reshape(self._shape.batch, height, width, channels).transpose(0, 3, 1, 2)
         return flat.reshape(self._shape.batch, channels, height, width)
-
-
-def weights_of(shape: ConvShape, seed: int = 7) -> Natural:
-    """Return normal random weights, as our own operators draw them."""
-    draw = np.random.default_rng(seed)
-    size = (shape.out_channels, shape.group_in, *shape.kernel)
-    weights = draw.standard_normal(size, np.float32).astype(shape.dtype)
-    bias = draw.standard_normal(shape.out_channels).astype(shape.dtype) if shape.bias else None
-    return Natural(weights, bias)
-
-
-def correct(shape: ConvShape, x: Array, answer: Array, natural: Natural) -> bool:
-    """Whether an answer is whole, and equals the float64 reference where it is compared."""
-    where = positions(shape)
-    channels = np.arange(shape.in_channels)
-    places = Places(channels, np.zeros_like(channels), channels.size, 1)
-    expected = outputs_at(shape, x[..., None], places, natural.weights, natural.bias, where)
-    found = answer[where[:, 0], :, where[:, 1], where[:, 2]]
-    terms = shape.group_in * shape.kernel[0] * shape.kernel[1]
-    sound = answer.shape == (shape.batch, shape.out_channels, shape.out_height, shape.out_width)
-    return sound and bool(np.isfinite(answer).all()) and agrees(found, expected, shape.dtype, terms)
 
 
 def elapsed(call: Callable[[], object], repeats: int) -> float:

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.subjects.library import Array, Bound, Library, Natural, Prepared
+from benchmarks.subjects.library import Bound, Library, Prepared
+from benchmarks.subjects.natural import Array, Natural
 from roofline.host.subjects import Subject
 from roofline.records import ConvShape, Scalar
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.subjects.library import Array, Bound, Library, Natural, Prepared
+from benchmarks.subjects.library import Bound, Library, Prepared
+from benchmarks.subjects.natural import Array, Natural
 from roofline.host.subjects import Subject
 from roofline.records import ConvShape, Scalar
 
