@@ -23,20 +23,21 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Serve requests until the input ends."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--cpus", required=True, help="logical CPUs of the team, like 0,1")
+    parser.add_argument("--subject", default="ours", help="who runs convolutions")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
     try:
-        _serve([int(cpu) for cpu in options.cpus.split(",")], requests, _private_output())
+        cpus = [int(cpu) for cpu in options.cpus.split(",")]
+        _serve(Service(cpus, options.subject), requests, _private_output())
     except BaseException:
         traceback.print_exc()
         # Not by raising: the interpreter would wait for the thread that reads the input.
         os._exit(1)
 
 
-def _serve(cpus: Sequence[int], requests: "queue.SimpleQueue[bytes]", answers: IO[str]) -> NoReturn:
-    service = Service(cpus)
+def _serve(service: "Service", requests: "queue.SimpleQueue[bytes]", answers: IO[str]) -> NoReturn:
     while True:
         answers.write(service.answer(requests.get()) + "\n")
         answers.flush()
@@ -60,14 +61,14 @@ def _private_output() -> IO[str]:
 class Service:
     """What the child can be asked: describe, prepare, begin_round, run, end_round, conditions."""
 
-    def __init__(self, cpus: Sequence[int]) -> None:
+    def __init__(self, cpus: Sequence[int], subject: str = "ours") -> None:
         # Here, not at the top: importing the compiler takes a moment, and --help needs none.
         from benchmarks import conditions
-        from benchmarks.kernels import KernelCache, cache_folder
         from benchmarks.team import Disturbance
+        from roofline.host import subjects
 
         self._cpus = tuple(cpus)
-        self._open: Callable[[], Any] = lambda: KernelCache(cache_folder())
+        self._subject = subjects.find(subject)
         self._rig: Any = None
         self._ticks = conditions.ticks()
         self._load = os.getloadavg()[0]
@@ -106,11 +107,18 @@ class Service:
 
     def _use_rig(self) -> Any:
         if self._rig is None:
+            self._rig = self._open()
+        return self._rig
+
+    def _open(self) -> Any:
+        if self._subject.ours:
+            from benchmarks.kernels import KernelCache, cache_folder
             from benchmarks.rig import Rig
 
-            self._kernels = self._open()
-            self._rig = Rig(self._cpus, self._kernels)
-        return self._rig
+            return Rig(self._cpus, KernelCache(cache_folder()))
+        from benchmarks.subjects import registry
+
+        return registry.rig(self._subject, self._cpus)
 
     def describe(self) -> dict[str, Any]:
         """Return the versions of what measures, and the instrument's own cost."""
@@ -129,6 +137,7 @@ class Service:
             "llvm": f"{version} (llvmlite {llvmlite.__version__})",
             "llvm_cpu": llvm.get_host_cpu_name(),
             "clock_cost": rig.clock_cost,
+            "libraries": {} if self._subject.ours else rig.library.versions(),
         }
 
     def prepare(self, cases: list[dict[str, Any]]) -> dict[str, Any]:
@@ -137,7 +146,7 @@ class Service:
 
         rig = self._use_rig()
         rig.prepare([decode_case(case) for case in cases])
-        return {"compile_seconds": self._kernels.compile_seconds}
+        return {"compile_seconds": rig.compile_seconds}
 
     def begin_round(self) -> None:
         """Give back all memory, so that the round maps fresh pages."""
@@ -165,6 +174,7 @@ class Service:
             "checked": sampled.checked,
             "kernel_digest": sampled.kernel_digest,
             "dropped": sampled.dropped,
+            "details": dict(sampled.details),
         }
 
     def conditions(self) -> dict[str, Any]:

@@ -67,6 +67,11 @@ class Rig:
         self._loaded = loaded.Loaded(self.team, kernels)
         self._convolutions = Ours(self.team, kernels, self.clock_cost)
 
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds spent on kernels that were not in the cache."""
+        return self.kernels.compile_seconds
+
     def prepare(self, wanted: Sequence[Case]) -> None:
         """Compile what the cases need and remember how much memory they will share."""
         self._cases = tuple(wanted)

@@ -1,8 +1,10 @@
 """What one round of a case brings back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.team import Disturbance
+from roofline.records import Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +18,7 @@ class Sampled:
         checked: the answer was right.
         kernel_digest: hash of the timed code.
         dropped: team calls given up because the threads did not start together.
+        details: what the subject did, where it tells.
 
     """
 
@@ -26,3 +29,4 @@ class Sampled:
     kernel_digest: str = ""
     dropped: int = 0
     disturbance: Disturbance = field(default_factory=Disturbance)
+    details: Mapping[str, Scalar] = field(default_factory=dict)

@@ -41,16 +41,24 @@ class Worker:
     Args:
         cpus: logical CPUs of its team.
         environment: settings added to the child's environment.
+        subject: who runs convolutions there.
 
     Raises:
         RooflineError: there is no checkout, or the child can't be started.
 
     """
 
-    def __init__(self, cpus: Sequence[int], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        cpus: Sequence[int],
+        environment: Mapping[str, str] | None = None,
+        *,
+        subject: str = "ours",
+    ) -> None:
         self._number = 0
         folder = checkout()
         command = [sys.executable, "-m", "benchmarks", "--cpus", ",".join(map(str, cpus))]
+        command += ["--subject", subject]
         # A session of its own: Ctrl-C goes to the parent alone, which then ends the child.
         self._process = subprocess.Popen(
             command,
