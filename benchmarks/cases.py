@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from roofline.errors import RooflineError
 from roofline.physics import theory
+from roofline.physics.tensors import elementwise_shape, elementwise_work, gemm_shape, gemm_work
 from roofline.physics.workload import ITEM_BYTES, conv_shape, conv_work
 from roofline.records import Case, Scalar, Traffic, Work
 
@@ -152,6 +153,14 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         mix="fma",
         check="no output is left unwritten, and some of all channels equal the float64 reference",
     ),
+    "gemm": Benchmark(
+        family="gemm",
+        mix="fma",
+        check="C is written whole, and some rows and columns equal the float64 reference",
+    ),
+    "elementwise": Benchmark(
+        family="elementwise", mix="loads, stores", check="the whole output equals the reference"
+    ),
     "timer": Benchmark(family="instrument", mix="clock_gettime", check="none: it has no answer"),
     "call": Benchmark(family="instrument", mix="call", check="none: it has no answer"),
     "migration": Benchmark(family="instrument", mix="migration", check="none: it has no answer"),
@@ -288,6 +297,10 @@ def work(case: Case) -> Work:
         return _stream_work(case, row)
     if row.family == "conv":
         return conv_work(conv_shape(case.parameters, case.dtype))
+    if row.family == "gemm":
+        return gemm_work(gemm_shape(case.parameters, case.dtype))
+    if row.family == "elementwise":
+        return elementwise_work(elementwise_shape(case.parameters, case.dtype))
     return Work()
 
 

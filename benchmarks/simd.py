@@ -94,12 +94,18 @@ class Emitter:
         return instruction
 
     def store(
-        self, value: Value, address: Value, offset: int = 0, *, non_temporal: bool = False
+        self,
+        value: Value,
+        address: Value,
+        offset: int = 0,
+        *,
+        non_temporal: bool = False,
+        align: int | None = None,
     ) -> None:
-        """Store an aligned vector, past the caches if asked."""
+        """Store a vector, past the caches if asked; `align` as in `load`."""
         pointer = self._pointer(address, self.integer(offset), self.vector)
         instruction = self.builder.store(value, pointer)
-        instruction.align = self.vector_bytes
+        instruction.align = align or self.vector_bytes
         if non_temporal:
             one = self.builder.module.add_metadata([ir.Constant(I32, 1)])
             instruction.set_metadata("nontemporal", one)
