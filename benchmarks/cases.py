@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from roofline.errors import RooflineError
-from roofline.physics import theory
-from roofline.physics.tensors import elementwise_shape, elementwise_work, gemm_shape, gemm_work
+from roofline.physics import tensors, theory
 from roofline.physics.workload import ITEM_BYTES, conv_shape, conv_work
 from roofline.records import Case, Scalar, Traffic, Work
 
@@ -101,6 +100,8 @@ _CHAIN_CHECK = "value after a few steps equals Python's or the float64 reference
 _FMA_CHECK = "accumulators equal the float64 reference after two different numbers of turns"
 _DOT_CHECK = "accumulators equal exact integers, or the float64 reference"
 _ROOT_CHECK = "chains equal their closed form in float64 after two different numbers of turns"
+_GEMM_CHECK = "all of C is written, and some rows and columns equal the float64 reference"
+_WHOLE_CHECK = "the whole output equals NumPy's"
 _TOUCH_CHECK = "every page holds the mark"
 _WRITE = _stream("1 write", 0, 1)
 _COPY = _stream("1 read, 1 write", 1, 1)
@@ -153,14 +154,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         mix="fma",
         check="no output is left unwritten, and some of all channels equal the float64 reference",
     ),
-    "gemm": Benchmark(
-        family="gemm",
-        mix="fma",
-        check="C is written whole, and some rows and columns equal the float64 reference",
-    ),
-    "elementwise": Benchmark(
-        family="elementwise", mix="loads, stores", check="the whole output equals the reference"
-    ),
+    "gemm": Benchmark(family="gemm", mix="fma", check=_GEMM_CHECK),
+    "elementwise": Benchmark(family="elementwise", mix="loads, stores", check=_WHOLE_CHECK),
     "timer": Benchmark(family="instrument", mix="clock_gettime", check="none: it has no answer"),
     "call": Benchmark(family="instrument", mix="call", check="none: it has no answer"),
     "migration": Benchmark(family="instrument", mix="migration", check="none: it has no answer"),
@@ -297,10 +292,8 @@ def work(case: Case) -> Work:
         return _stream_work(case, row)
     if row.family == "conv":
         return conv_work(conv_shape(case.parameters, case.dtype))
-    if row.family == "gemm":
-        return gemm_work(gemm_shape(case.parameters, case.dtype))
-    if row.family == "elementwise":
-        return elementwise_work(elementwise_shape(case.parameters, case.dtype))
+    if row.family in ("gemm", "elementwise"):
+        return tensors.work(tensors.shape_of(row.family, case.parameters, case.dtype))
     return Work()
 
 

@@ -110,7 +110,7 @@ def _drive(block: int) -> int:
 
 
 def _join(entry: int) -> int:
-    """Wait for the team; a deadline that passes is noticed by the driver, which drops the sample."""
+    """Wait for the team; the driver notices a deadline that passed, and the sample is dropped."""
     return _wait(
         load_word(entry + MEETING_BARRIER * WORD),
         load_word(entry + MEETING_TEAM * WORD),

@@ -1,4 +1,4 @@
-"""Matrix products and element-by-element operators as a subject: checked once, timed on new memory."""
+"""Matrix products and element-by-element operators as a subject: checked, timed on new memory."""
 
 from typing import Protocol
 
@@ -10,13 +10,16 @@ from benchmarks.tensors.flat import Elementwise, Flat
 from benchmarks.tensors.product import Gemm, Plan
 from benchmarks.timing import repeats_for, team_elapsed
 from roofline.errors import CANNOT_MEASURE, RooflineError
-from roofline.records import Case, ElementwiseShape, GemmShape
+from roofline.physics.tensors import Shape
+from roofline.records import Case
 
 
 class Operator(Protocol):
     """One operator in memory just mapped."""
 
-    shape: ElementwiseShape | GemmShape
+    @property
+    def shape(self) -> Shape:
+        """What it computes."""
 
     @property
     def digest(self) -> str:

@@ -71,8 +71,8 @@ class Elementwise:
         touch(team, threads, [*self.inputs, self.out], step)
         lanes = plan.case.bits // (8 * ITEM_BYTES[shape.dtype])
         self.trained = self._train(lanes)
-        nothing = [Piece(0, 0, 0, 0)]
-        own = [list(pieces(shape, part)) or nothing for part in share(shape.elements, threads, step)]
+        parts = share(shape.elements, threads, step)
+        own = [list(pieces(shape, part)) or [Piece(0, 0, 0, 0)] for part in parts]
         self._tables = [self._table(part, lanes) for part in own]
         self._blocks = [self._block(table) for table in self._tables]
 

@@ -257,8 +257,6 @@ class Product:
         )
 
 
-def _part(
-    items: Sequence[tuple[int, int]], index: int, parts: int
-) -> Sequence[tuple[int, int]]:
+def _part(items: Sequence[tuple[int, int]], index: int, parts: int) -> Sequence[tuple[int, int]]:
     """Return the index-th of so many nearly equal parts."""
     return items[len(items) * index // parts : len(items) * (index + 1) // parts]

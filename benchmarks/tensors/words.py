@@ -1,4 +1,4 @@
-"""The tables that kernels of matrix products and element-by-element operators read, word by word."""
+"""The tables that kernels of matrix products and element-by-element operators read, by word."""
 
 WORD = 8
 

@@ -116,7 +116,7 @@ def padded_depth(shape: GemmShape, lanes: int) -> int:
     return -(-shape.depth // turn(lanes)) * turn(lanes)
 
 
-def in_core(shape: GemmShape, cut: Blocking) -> Tiling:
+def in_core(cut: Blocking) -> Tiling:
     """Return the tiling of the convolution whose in-core time the product's kernels take."""
     return Tiling(
         strategy="broadcast",

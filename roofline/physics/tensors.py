@@ -15,7 +15,25 @@ _FLOPS = {"add": 1, "relu": 0, "concat": 0, "affine": 2}
 _SIZES = ("rows", "columns", "depth")
 
 
-def gemm_work(shape: GemmShape) -> Work:
+Shape = GemmShape | ElementwiseShape
+
+
+def work(shape: Shape) -> Work:
+    """Return what one call of an operator does."""
+    return _gemm(shape) if isinstance(shape, GemmShape) else _elementwise(shape)
+
+
+def shape_of(family: str, parameters: Mapping[str, Scalar], dtype: str) -> Shape:
+    """Return the operator that a case of the family "gemm" or "elementwise" describes.
+
+    Raises:
+        RooflineError: it describes none.
+
+    """
+    return (gemm_shape if family == "gemm" else elementwise_shape)(parameters, dtype)
+
+
+def _gemm(shape: GemmShape) -> Work:
     """Return what one matrix product does."""
     item, outputs = ITEM_BYTES[shape.dtype], shape.rows * shape.columns
     bias = shape.columns if shape.bias else 0
@@ -27,7 +45,7 @@ def gemm_work(shape: GemmShape) -> Work:
     )
 
 
-def elementwise_work(shape: ElementwiseShape) -> Work:
+def _elementwise(shape: ElementwiseShape) -> Work:
     """Return what one element-by-element operator does."""
     item, trained = ITEM_BYTES[shape.dtype], 0
     read = shape.elements * (2 if shape.operation == "add" else 1)
@@ -48,9 +66,15 @@ def gemm_shape(parameters: Mapping[str, Scalar], dtype: str) -> GemmShape:
 
     """
     _check_dtype(dtype)
-    sizes = {name: _size(parameters.get(name), name) for name in _SIZES}
-    flags = {name: bool(parameters.get(name)) for name in ("bias", "packed")}
-    shape = GemmShape(**sizes, **flags, dtype=dtype)
+    rows, columns, depth = (_size(parameters.get(name), name) for name in _SIZES)
+    shape = GemmShape(
+        rows=rows,
+        columns=columns,
+        depth=depth,
+        bias=bool(parameters.get("bias")),
+        packed=bool(parameters.get("packed")),
+        dtype=dtype,
+    )
     _check_elements(
         shape.rows * shape.depth, shape.depth * shape.columns, shape.rows * shape.columns
     )
