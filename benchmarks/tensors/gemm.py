@@ -15,6 +15,10 @@ from roofline.physics.tiling import split
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import GemmShape
 
+_LINE = 64
+# Turns of the innermost loop between asking for a line and using it.
+_TURNS_AHEAD = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
@@ -34,6 +38,19 @@ class Move:
     outer_step: tuple[int, int] = (0, 0)
     inner_step: tuple[int, int]
     step: tuple[int, int] = (0, 0)
+
+    @property
+    def ahead(self) -> tuple[int, int]:
+        """Return how far ahead lines are asked for, where no prefetcher would know: in bytes.
+
+        Runs that lie side by side are followed by those of the next outer turn; others skip from
+        row to row, a page apart perhaps.
+        """
+        steps = zip(self.inner_step, self.outer_step, strict=True)
+        source, target = (
+            outer if inner <= _LINE else _TURNS_AHEAD * inner for inner, outer in steps
+        )
+        return source, target
 
 
 @dataclass(frozen=True, slots=True)

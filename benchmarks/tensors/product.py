@@ -217,7 +217,7 @@ class Gemm:
         table[calls] = self._entries([s for s in steps if isinstance(s, Call)], thread)
         for row, step in zip(table, steps, strict=True):
             if isinstance(step, Move):
-                row[: words.TARGET_STEP + 1] = self._copy(step, thread)
+                row[: words.TARGET_AHEAD + 1] = self._copy(step, thread)
             elif not isinstance(step, Call):
                 row[0] = self._kernels.get(MEETING).address
                 for place, word in self._meeting.items():
@@ -235,4 +235,4 @@ class Gemm:
         source = self.matrices.address(step.source, thread) + step.start
         target = self.matrices.address(step.target, thread) + step.end
         steps = (*step.outer_step, *step.inner_step, *step.step)
-        return (made.address, source, target, step.outer, step.inner, *steps)
+        return (made.address, source, target, step.outer, step.inner, *steps, *step.ahead)

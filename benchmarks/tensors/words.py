@@ -2,8 +2,9 @@
 
 WORD = 8
 
-# A move copies OUTER x INNER x (as many as it was compiled for) vectors; steps in bytes. It is an
-# entry among others of a convolution's table, whose first word is the kernel's address.
+# A move copies OUTER x INNER x (as many as it was compiled for) vectors; steps in bytes, and so is
+# how far ahead lines are asked for. It is an entry among others of a convolution's table, whose
+# first word is the kernel's address.
 (
     KERNEL,
     SOURCE,
@@ -16,7 +17,9 @@ WORD = 8
     TARGET_INNER,
     SOURCE_STEP,
     TARGET_STEP,
-) = range(11)
+    SOURCE_AHEAD,
+    TARGET_AHEAD,
+) = range(13)
 
 # The block of an element-by-element kernel, then a piece: addresses, and how many elements are
 # done one by one before the first aligned one, turns, vectors, and elements one by one at the end.
