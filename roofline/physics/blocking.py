@@ -7,7 +7,7 @@ de Geijn (ACM TOMS 34, 2008): a panel of B stays in L1 while a block of A stream
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roofline.physics import tiling
 from roofline.physics.isa import Vector
@@ -18,6 +18,8 @@ from roofline.records import ConvShape, GemmShape, MachineSpec, Scalar, Traffic
 # Elements of a row of A that lie together in a panel, one turn of the innermost loop: as many as
 # a vector has, but no more than keep the loop's code short.
 _LONGEST_TURN = 8
+# Registers of products that are instructions of their own, as convolutions' tiles count them.
+_PRODUCTS = 3
 # Where the machine doesn't tell.
 _UNKNOWN = {1: 32 << 10, 2: 256 << 10}
 _NUMBERS = ("tile_rows", "tile_blocks", "depth", "rows", "grid_rows", "grid_columns")
@@ -87,7 +89,7 @@ def as_convolution(shape: GemmShape) -> ConvShape:
 def choose(shape: GemmShape, vector: Vector, machine: MachineSpec, threads: int = 1) -> Blocking:
     """Return the blocking of a shape by a small model of registers, caches and threads."""
     lanes, item = lanes_of(vector, shape.dtype), ITEM_BYTES[shape.dtype]
-    tile = tiling.choose(as_convolution(shape), vector, machine)
+    tile = _tile(shape, vector, machine)
     panels = -(-blocks(shape, lanes) // tile.blocks)
     tiles = len(split(shape.rows, tile.columns))
     grid = _grid(tiles, panels, threads)
@@ -146,14 +148,29 @@ def traffic(shape: GemmShape, cut: Blocking) -> Traffic:
     return Traffic(read=read * item, written=written * item)
 
 
+def _tile(shape: GemmShape, vector: Vector, machine: MachineSpec) -> Tiling:
+    """Return the convolution's tile, narrower where each row has one vector only.
+
+    There the compiler loads the weights of a whole turn at once, and ours may be a longer one.
+    """
+    tile = tiling.choose(as_convolution(shape), vector, machine)
+    free = vector.registers - 2 - turn(tile.lanes) - (0 if vector.fused else _PRODUCTS)
+    if tile.blocks > 1 or tile.columns <= free:
+        return tile
+    return replace(tile, columns=split(shape.rows, free)[0][1])
+
+
 def _depth(shape: GemmShape, tile: Tiling, cache: int) -> int:
-    """Return how deep a panel of B may be to fill half of the first-level cache."""
+    """Return how deep a panel of B may be to leave a quarter of the first-level cache free.
+
+    Each piece of depth reads and writes all that was computed: the fewer the better.
+    """
     item, step = ITEM_BYTES[shape.dtype], turn(tile.lanes)
     total = padded_depth(shape, tile.lanes)
     if shape.rows <= tile.columns:
         # Each panel is used once: nothing is gained by its staying anywhere.
         return total
-    fitting = max(step, cache // 2 // (tile.blocks * tile.lanes * item))
+    fitting = max(step, cache * 3 // 4 // (tile.blocks * tile.lanes * item) // step * step)
     pieces = -(-total // fitting)
     return -(-total // pieces // step) * step
 
