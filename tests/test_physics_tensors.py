@@ -1,6 +1,7 @@
 """Work of matrix products and element-by-element operators, and how they are cut and predicted."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given

@@ -15,6 +15,8 @@ _SIDE = 1024
 # What a product should reach: of NumPy's, of the peak; and an operator of its level's bandwidth.
 _GOALS = {NUMPY: 1.0, CEILING: 0.95}
 _DTYPES = {"float32": "FP32", "float64": "FP64"}
+# Inputs of a fully connected layer, and what its outputs are a multiple of.
+_DEPTH, _OUTPUTS = 512, 16
 # The stream kernel that moves what an operator does.
 _ALIKE = {"add": "add", "relu": "copy", "concat": "copy"}
 _CHANNELS = {"add": (16,), "relu": (16,), "concat": (8, 8)}
@@ -39,7 +41,8 @@ def ceiling(figure: Figure, host: Host) -> Case:
         parameters = cases.arithmetic(mix, vector.registers, fused=vector.fused)
     else:
         mix = figure.equivalents[CEILING]
-        parameters = {"store": ours.parameters["store"], "fused": vector.fused}
+        store = ours.parameters.get("store")
+        parameters = {"fused": vector.fused, **({"store": store} if store else {})}
     return Case(
         benchmark=mix,
         parameters=parameters,
@@ -55,11 +58,33 @@ def _team(host: Host, threads: int) -> Iterator[Figure]:
     for dtype in _DTYPES:
         for rival in (NUMPY, CEILING):
             yield _product(host, dtype, threads, rival)
+    for level in levels(host)[1:] if threads == 1 else ():
+        yield _layer(host, level, half(host, level), threads)
+    yield _layer(host, "DRAM", array_bytes(host), threads)
     for operation in _ALIKE:
         for level in levels(host) if threads == 1 else ():
             yield _flat(host, operation, level, half(host, level), threads)
         arrays = cases.BENCHMARKS[_ALIKE[operation]].arrays
         yield _flat(host, operation, "DRAM", arrays * array_bytes(host), threads)
+
+
+def _layer(host: Host, level: str, size: int, threads: int) -> Figure:
+    """Return a fully connected layer at batch 1, whose weights are all that it has to read."""
+    shape = GemmShape(
+        rows=1,
+        columns=max(1, size // (_DEPTH * ITEM_BYTES["float32"] * _OUTPUTS)) * _OUTPUTS,
+        depth=_DEPTH,
+        packed=True,
+    )
+    made = case(shape, host.vectors[0], host.machine, threads)
+    return Figure(
+        name=f"{level.lower()}-linear" + "-all" * (threads > 1),
+        title=f"{level} fully connected, {capacity(made.working_set_bytes)}{_words(threads)}",
+        group="memory" if level == "DRAM" else "cache",
+        case=made,
+        equivalents={CEILING: "read"},
+        goal=_GOALS[CEILING],
+    )
 
 
 def _product(host: Host, dtype: str, threads: int, rival: str) -> Figure:
