@@ -54,6 +54,12 @@ def ceiling(figure: Figure, host: Host) -> Case:
     )
 
 
+def amount(figure: Figure, roof: Case) -> int:
+    """Return what one repetition of the roof's case does, in the unit that the figure counts."""
+    work = cases.work(roof)
+    return work.flops if figure.group == "compute" else work.bytes_touched.total
+
+
 def _team(host: Host, threads: int) -> Iterator[Figure]:
     for dtype in _DTYPES:
         for rival in (NUMPY, CEILING):

@@ -4,10 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar
 
-from benchmarks import cases
 from roofline.physics.robust import median
 from versus.figures import Figure
-from versus.operators import CEILING, ceiling
+from versus.operators import CEILING, amount, ceiling
 from versus.rivals.rival import Statistic
 from versus.run import Child
 from versus.sizes import Host
@@ -46,8 +45,6 @@ class Ceiling:
     def rate(self, figure: Figure, cpus: Sequence[int]) -> float:
         """Time the roof's work, on as many threads as the figure has (the child knows which)."""
         del cpus
-        case, group = ceiling(figure, self._host), figure.group
+        case = ceiling(figure, self._host)
         answer = self._child.ask("run", case=dataclasses.asdict(case), samples=_SAMPLES)
-        work = cases.work(case)
-        done = work.flops if group == "compute" else work.bytes_touched.total
-        return done / median(answer["seconds"])
+        return amount(figure, case) / median(answer["seconds"])
