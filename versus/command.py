@@ -141,6 +141,11 @@ def _show(options: argparse.Namespace, report: Report, compared: Compared) -> in
         reasons = " ".join(sentence(left) for left in compared.left)
         raise RooflineError(f"nothing can be compared. {reasons}", CANNOT_MEASURE)
     section = markdown(report)
+    if options.operators:
+        # A part of the chapter that says what is compared.
+        section = section.replace("\n### ", "\n#### ").replace(
+            "## Against other tools", "### In pairs"
+        )
     if options.json:
         print(json.dumps(as_dict(report), indent=1), flush=True)
     else:
