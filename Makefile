@@ -9,13 +9,14 @@ COMPARED := figures/compare.svg figures/compare.png
 OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help calibrate compare report bench check test clean
+.PHONY: help calibrate compare report bench bench-ops check test clean
 
 help:
 	@echo "make calibrate   measure this machine (OPTIONS='--quick --site NAME ...')"
 	@echo "make compare     predict and measure about 60 convolutions (OPTIONS='--threads 1 ...')"
 	@echo "make report      print and draw the newest calibration again"
 	@echo "make bench       compare with other tools, in pairs (OPTIONS='--pairs 3 ...')"
+	@echo "make bench-ops   our operators against NumPy and their roofs, in pairs"
 	@echo "make test        run the tests"
 	@echo "make check       lint, types, import rules, function lengths"
 	@echo "make clean       remove .venv, caches and figures; results stay"
@@ -31,6 +32,9 @@ report: $(VENV)/.installed | figures
 
 bench: $(VENV)/.installed
 	$(RUN) -m versus $(OPTIONS)
+
+bench-ops: $(VENV)/.installed
+	$(RUN) -m versus --operators $(OPTIONS)
 
 test: $(VENV)/.test-installed
 	$(RUN) -m pytest $(OPTIONS)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from roofline.errors import RooflineError
-from roofline.physics import theory
+from roofline.physics import tensors, theory
 from roofline.physics.workload import ITEM_BYTES, conv_shape, conv_work
 from roofline.records import Case, Scalar, Traffic, Work
 
@@ -100,6 +100,8 @@ _CHAIN_CHECK = "value after a few steps equals Python's or the float64 reference
 _FMA_CHECK = "accumulators equal the float64 reference after two different numbers of turns"
 _DOT_CHECK = "accumulators equal exact integers, or the float64 reference"
 _ROOT_CHECK = "chains equal their closed form in float64 after two different numbers of turns"
+_TENSOR_CHECK = "all of the output is written, and equals the reference wherever compared"
+_CONV_CHECK = "no output is left unwritten, and some of all channels equal the float64 reference"
 _TOUCH_CHECK = "every page holds the mark"
 _WRITE = _stream("1 write", 0, 1)
 _COPY = _stream("1 read, 1 write", 1, 1)
@@ -147,11 +149,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         check="the walk ends where NumPy says, and the exclusive or of what was read equals its",
     ),
     "first-touch": Benchmark(family="pagefault", mix="1 store a page", check=_TOUCH_CHECK),
-    "conv": Benchmark(
-        family="conv",
-        mix="fma",
-        check="no output is left unwritten, and some of all channels equal the float64 reference",
-    ),
+    "conv": Benchmark(family="conv", mix="fma", check=_CONV_CHECK),
+    "gemm": Benchmark(family="gemm", mix="fma", check=_TENSOR_CHECK),
+    "elementwise": Benchmark(family="elementwise", mix="loads, stores", check=_TENSOR_CHECK),
     "timer": Benchmark(family="instrument", mix="clock_gettime", check="none: it has no answer"),
     "call": Benchmark(family="instrument", mix="call", check="none: it has no answer"),
     "migration": Benchmark(family="instrument", mix="migration", check="none: it has no answer"),
@@ -288,6 +288,8 @@ def work(case: Case) -> Work:
         return _stream_work(case, row)
     if row.family == "conv":
         return conv_work(conv_shape(case.parameters, case.dtype))
+    if row.family in ("gemm", "elementwise"):
+        return tensors.work(tensors.shape_of(row.family, case.parameters, case.dtype))
     return Work()
 
 

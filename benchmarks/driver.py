@@ -28,6 +28,8 @@ BLOCK_WORDS = 8
 # Words of one segment in the program.
 KERNEL, ARGUMENTS, REPEATS, JOINED = range(4)
 SEGMENT_WORDS = 4
+# Words of a meeting in the middle of a kernel's work; the first is the meeting's own address.
+_MEETING, MEETING_BARRIER, MEETING_TEAM, MEETING_ABORT, MEETING_DEADLINE = range(5)
 # Spins before a waiting thread gives its CPU away: about 0.1 ms, far above a pinned barrier's
 # 0.1 us, far below a scheduler's time slice.
 SPINS_BEFORE_YIELD = 4096
@@ -105,6 +107,22 @@ def _drive(block: int) -> int:
         stamps += (segments + 1) * WORD
     # A segment that all threads share may have been given up, too.
     return 1 if atomic_load(load_word(block + ABORT * WORD)) != 0 else 0
+
+
+def _join(entry: int) -> int:
+    """Wait for the team; the driver notices a deadline that passed, and the sample is dropped."""
+    return _wait(
+        load_word(entry + MEETING_BARRIER * WORD),
+        load_word(entry + MEETING_TEAM * WORD),
+        load_word(entry + MEETING_ABORT * WORD),
+        load_word(entry + MEETING_DEADLINE * WORD),
+    )
+
+
+def build_meeting() -> Callable[[int], int]:
+    """Return a barrier that is called like a kernel, for compilation."""
+    meeting: Callable[[int], int] = numba.njit(_join)
+    return meeting
 
 
 def build() -> Callable[[int], int]:

@@ -25,6 +25,7 @@ from benchmarks.instrument import Instrument
 from benchmarks.kernels import Kernel, KernelCache
 from benchmarks.sampled import Sampled
 from benchmarks.subjects.ours import Ours
+from benchmarks.subjects.tensors import Tensors
 from benchmarks.team import Disturbance, Segment, Team, Timed
 from benchmarks.timing import repeats_for, team_elapsed
 from roofline.errors import CANNOT_MEASURE, RooflineError
@@ -66,6 +67,7 @@ class Rig:
         self.clock_cost = float(np.median(self._instrument.timer(64)))
         self._loaded = loaded.Loaded(self.team, kernels)
         self._convolutions = Ours(self.team, kernels, self.clock_cost)
+        self._tensors = Tensors(self.team, kernels, self.clock_cost)
 
     @property
     def compile_seconds(self) -> float:
@@ -79,6 +81,8 @@ class Rig:
             family = cases.benchmark(case).family
             if family == "conv":
                 self._convolutions.prepare(case)
+            elif family in ("gemm", "elementwise"):
+                self._tensors.prepare(case)
             elif family == "loaded":
                 for recipe in loaded.recipes(case):
                     self.kernels.get(recipe)
@@ -107,6 +111,8 @@ class Rig:
                 return self._instrument.run(case, samples)
             case "conv":
                 return self._convolutions.run(case, samples)
+            case "gemm" | "elementwise":
+                return self._tensors.run(case, samples)
             case "loaded":
                 return self._loaded.run(case, samples, self._memory(case))
             case "pagefault":

@@ -94,15 +94,29 @@ class Emitter:
         return instruction
 
     def store(
-        self, value: Value, address: Value, offset: int = 0, *, non_temporal: bool = False
+        self,
+        value: Value,
+        address: Value,
+        offset: int = 0,
+        *,
+        non_temporal: bool = False,
+        align: int | None = None,
     ) -> None:
-        """Store an aligned vector, past the caches if asked."""
+        """Store a vector, past the caches if asked; `align` as in `load`."""
         pointer = self._pointer(address, self.integer(offset), self.vector)
         instruction = self.builder.store(value, pointer)
-        instruction.align = self.vector_bytes
+        instruction.align = align or self.vector_bytes
         if non_temporal:
             one = self.builder.module.add_metadata([ir.Constant(I32, 1)])
             instruction.set_metadata("nontemporal", one)
+
+    def prefetch(self, address: Value, *, write: bool = False) -> None:
+        """Ask for the cache line at an address, to be read or to be written; it may be invalid."""
+        name, kinds = "llvm.prefetch.p0", [I8.as_pointer(), I32, I32, I32]
+        function = declare(self.builder, name, VOID, kinds)
+        # Into all levels, as data.
+        hints = [ir.Constant(I32, number) for number in (int(write), 3, 1)]
+        self.builder.call(function, [self.builder.inttoptr(address, I8.as_pointer()), *hints])
 
     def zero(self) -> Value:
         """Return a vector of zeros."""

@@ -22,6 +22,7 @@ from roofline.errors import CANNOT_MEASURE, RooflineError
 BARRIER_DEADLINE = 0.5
 ATTEMPTS = 4
 DRIVER = Recipe("benchmarks.driver", "build")
+MEETING = Recipe("benchmarks.driver", "build_meeting")
 _libc = ctypes.CDLL(None)
 
 
@@ -122,6 +123,16 @@ class Team:
         self._allowed = os.sched_getaffinity(0)
         # Barrier and abort flag on cache lines of their own.
         self._shared = np.zeros(32, np.int64)
+
+    def meeting(self, threads: int) -> dict[int, int]:
+        """Return the words of a meeting of so many threads within a kernel's work."""
+        shared = self._shared.ctypes.data
+        return {
+            driver.MEETING_BARRIER: shared + 192,
+            driver.MEETING_TEAM: threads,
+            driver.MEETING_ABORT: shared + 128,
+            driver.MEETING_DEADLINE: int(BARRIER_DEADLINE * 1e9),
+        }
 
     def each(self, threads: int, work: Callable[[int], Any], *, pinned: bool = True) -> list[Any]:
         """Run ``work(index)`` on the first `threads` members at once and return the results.

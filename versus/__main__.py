@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     add("--pairs", type=int, default=9, metavar="N", help="runs of each side (default: 9)")
     add("--rival", **names, help="only these: c-reference, likwid-bench, stream")
     add("--figure", **names, help="only these; a wrong name lists them all")
+    add("--operators", action="store_true", help="our operators against NumPy and their roofs")
     add("--markdown", type=Path, metavar="FILE", help="write FILE's section between its markers")
     add(
         "--results", metavar="PATH", help="records' folder, whose newest calibration sets the sizes"

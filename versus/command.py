@@ -20,10 +20,13 @@ from roofline.physics import isa
 from roofline.records import Calibration, MachineSpec
 from roofline.store.files import Store, resolve_root
 from roofline.view.progress import Bar
-from versus.document import check_section, write_section
+from versus.document import BEGIN, END, OPERATORS, Markers, check_section, write_section
 from versus.figures import Figure, chosen, figures
+from versus.operators import operator_figures
 from versus.report import Report, as_dict, markdown, sentence
 from versus.rivals import RIVALS
+from versus.rivals.blas import NumpyBlas
+from versus.rivals.ceiling import Ceiling
 from versus.rivals.rival import Rival
 from versus.run import Compared, Ours, compare
 from versus.sizes import Host
@@ -39,15 +42,15 @@ def run(options: argparse.Namespace) -> int:
         raise RooflineError("measuring needs Linux.", CANNOT_MEASURE)
     if options.pairs < 1:
         raise RooflineError(f"--pairs {options.pairs}: give 1 or more (9 for a useful interval).")
-    rivals = _rivals(options.rival)
+    rivals = [] if options.operators else _rivals(options.rival)
     if options.markdown is not None:
-        check_section(options.markdown)
+        check_section(options.markdown, _markers(options))
     host, cpus = _host(options)
-    known = figures(host)
+    known = operator_figures(host) if options.operators else figures(host)
     wanted = chosen(known, options.figure)
     if (busy := busy_cpus()) > _BUSY:
         print(f"warning: {busy:.1f} CPUs are busy already: ratios will show it", file=sys.stderr)
-    report, compared = _measured(options, host.machine, cpus, known, wanted, rivals)
+    report, compared = _measured(options, host, cpus, known, wanted, rivals)
     return _show(options, report, compared)
 
 
@@ -56,6 +59,20 @@ def _rivals(names: Sequence[str]) -> list[Rival]:
     if missing:
         raise RooflineError(f"no rival {missing[0]!r}: choose from {', '.join(RIVALS)}.")
     return [made() for name, made in RIVALS.items() if not names or name in names]
+
+
+def _roofs(names: Sequence[str], ceiling: Ceiling) -> list[Rival]:
+    """Return the opponents of operators."""
+    known: tuple[Rival, ...] = (NumpyBlas(), ceiling)
+    missing = [name for name in names if name not in [one.name for one in known]]
+    if missing:
+        listed = ", ".join(one.name for one in known)
+        raise RooflineError(f"no rival {missing[0]!r}: choose from {listed}.")
+    return [one for one in known if not names or one.name in names]
+
+
+def _markers(options: argparse.Namespace) -> Markers:
+    return OPERATORS if options.operators else (BEGIN, END)
 
 
 def _host(options: argparse.Namespace) -> tuple[Host, tuple[int, ...]]:
@@ -78,7 +95,7 @@ def _calibration(results: str | None, cores: int) -> Calibration | None:
 
 def _measured(
     options: argparse.Namespace,
-    machine: MachineSpec,
+    host: Host,
     cpus: tuple[int, ...],
     known: Sequence[Figure],
     wanted: Sequence[Figure],
@@ -87,16 +104,19 @@ def _measured(
     with Worker(cpus) as child, Bar(io.StringIO() if options.quiet else sys.stderr) as bar:
         described = child.ask("describe")
         ours = Ours(child, known)
+        if options.operators:
+            rivals = _roofs(options.rival, Ceiling(child, host))
         compared = compare(wanted, rivals, ours, cpus, pairs=options.pairs, progress=bar.show)
         conditions = child.ask("conditions")
     report = Report(
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        machine=_described(machine),
+        machine=_described(host.machine),
         software=_software(described),
         cpus=cpus,
         versions={one.name: one.version() for one in rivals if one.why_absent() is None},
         rows=tuple(compared.rows),
-        left=tuple(compared.left),
+        # An operator has one opponent by design: only what failed is worth a word.
+        left=tuple(one for one in compared.left if one.failed or not options.operators),
         conditions=conditions,
     )
     return report, compared
@@ -121,12 +141,17 @@ def _show(options: argparse.Namespace, report: Report, compared: Compared) -> in
         reasons = " ".join(sentence(left) for left in compared.left)
         raise RooflineError(f"nothing can be compared. {reasons}", CANNOT_MEASURE)
     section = markdown(report)
+    if options.operators:
+        # A part of the chapter that says what is compared.
+        section = section.replace("\n### ", "\n#### ").replace(
+            "## Against other tools", "### In pairs"
+        )
     if options.json:
         print(json.dumps(as_dict(report), indent=1), flush=True)
     else:
         print(section, end="", flush=True)
     if options.markdown is not None:
-        write_section(options.markdown, section)
+        write_section(options.markdown, section, _markers(options))
     for left in failures:
         print(f"error: {sentence(left)}", file=sys.stderr)
     return CANNOT_MEASURE if failures else 0

@@ -7,9 +7,11 @@ from pathlib import Path
 from roofline.errors import RooflineError
 
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+Markers = tuple[str, str]
+OPERATORS = ("<!-- make bench-ops: begin -->", "<!-- make bench-ops: end -->")
 
 
-def write_section(path: Path, section: str) -> None:
+def write_section(path: Path, section: str, markers: Markers = (BEGIN, END)) -> None:
     """Replace what stands between the two markers of a document, whole or not at all.
 
     Raises:
@@ -18,13 +20,14 @@ def write_section(path: Path, section: str) -> None:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        before, after = _around(path, text)
-        _replace(path, f"{before}{BEGIN}\n\n{section}\n{END}{after}")
+        before, after = _around(path, text, markers)
+        begin, end = markers
+        _replace(path, f"{before}{begin}\n\n{section}\n{end}{after}")
     except (OSError, UnicodeDecodeError) as error:
         raise RooflineError(f"{path} can't be rewritten: {_reason(error)}.") from error
 
 
-def check_section(path: Path) -> None:
+def check_section(path: Path, markers: Markers = (BEGIN, END)) -> None:
     """Make sure, before anything is measured, that a document has its markers.
 
     Raises:
@@ -32,7 +35,7 @@ def check_section(path: Path) -> None:
 
     """
     try:
-        _around(path, path.read_text(encoding="utf-8"))
+        _around(path, path.read_text(encoding="utf-8"), markers)
     except (OSError, UnicodeDecodeError) as error:
         raise RooflineError(f"{path} can't be read: {_reason(error)}.") from error
     if not os.access(path.parent, os.W_OK):
@@ -51,11 +54,12 @@ def _replace(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _around(path: Path, text: str) -> tuple[str, str]:
-    before, begun, rest = text.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not begun or not ended or BEGIN in rest or END in before + after:
-        raise RooflineError(f"{path} must hold the lines {BEGIN} and {END} once, in this order.")
+def _around(path: Path, text: str, markers: Markers) -> tuple[str, str]:
+    begin, end = markers
+    before, begun, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not begun or not ended or begin in rest or end in before + after:
+        raise RooflineError(f"{path} must hold the lines {begin} and {end} once, in this order.")
     return before, after
 
 

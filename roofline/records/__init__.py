@@ -30,10 +30,12 @@ from roofline.records.comparison import (
 from roofline.records.conv import CONV_CLASSES, ConvShape, Layer, Pair, pair_text
 from roofline.records.machine import Cache, Conditions, MachineSpec, Round, Software
 from roofline.records.sweep import Anchor, Sweep, Timing
+from roofline.records.tensors import ELEMENTWISE, ElementwiseShape, GemmShape
 from roofline.records.work import Case, Measurement, Rounds, Scalar, Traffic, Work
 
 __all__ = [
     "CONV_CLASSES",
+    "ELEMENTWISE",
     "FORMAT",
     "RUNGS",
     "RUNG_MEANINGS",
@@ -47,8 +49,10 @@ __all__ = [
     "Comparison",
     "Conditions",
     "ConvShape",
+    "ElementwiseShape",
     "Errors",
     "Finding",
+    "GemmShape",
     "Kind",
     "Layer",
     "MachineSpec",

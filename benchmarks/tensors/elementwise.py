@@ -1,0 +1,134 @@
+"""Element-by-element kernels: an addition, ReLU, a copy, x * scale + shift, piece by piece.
+
+A piece is contiguous: elements one by one until the output is aligned, turns of several vectors,
+single vectors, and the elements that are left. Inputs need no alignment.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from benchmarks.assembly import Expectation
+from benchmarks.kernels import Recipe
+from benchmarks.mnemonics import stored, stores, vector_store
+from benchmarks.simd import ITEM_BYTES, Emitter, Value, kernel
+from benchmarks.tensors import words
+
+UNROLL = 4
+
+
+def build(
+    operation: str, dtype: str, bits: int, fused: bool, non_temporal: bool
+) -> Callable[[int], int]:
+    """Make the kernel of an operation; `non_temporal` stores full vectors past the caches."""
+
+    def emit(builder: Any, block: Value) -> None:
+        e = Emitter(builder, dtype, bits)
+        table, pieces = e.parameter(block, words.TABLE), e.parameter(block, words.PIECES)
+
+        def piece(carried: list[Value]) -> list[Value]:
+            _Piece(builder, carried[0], operation, dtype, bits, fused, non_temporal).run()
+            return [e.advance(carried[0], words.PIECE_WORDS * words.WORD)]
+
+        def one_pass(_nothing: list[Value]) -> list[Value]:
+            e.loop(pieces, [table], piece)
+            return []
+
+        e.loop(e.parameter(block, words.PASSES), [], one_pass)
+        if non_temporal:
+            e.store_fence()
+
+    return kernel(emit)
+
+
+class _Piece:
+    """The loops over one piece, whose words lie at an address."""
+
+    def __init__(
+        self,
+        builder: Any,
+        place: Value,
+        operation: str,
+        dtype: str,
+        bits: int,
+        fused: bool,
+        non_temporal: bool,
+    ) -> None:
+        self.builder, self.place = builder, place
+        self.operation, self.fused, self.non_temporal = operation, fused, non_temporal
+        self.item = ITEM_BYTES[dtype]
+        self.vectors = Emitter(builder, dtype, bits)
+        self.scalars = Emitter(builder, dtype, 8 * self.item)
+        # The second input of a scaled copy is a vector of factors and one of summands.
+        self.inputs = 2 if operation == "add" else 1
+
+    def run(self) -> None:
+        """Emit the four loops, each left out at run time where it has nothing to do."""
+        names = (words.OUT, words.FIRST, words.SECOND)[: 1 + self.inputs]
+        at = [self.vectors.parameter(self.place, name) for name in names]
+        for count, e, unroll in (
+            (words.HEAD, self.scalars, 1),
+            (words.TURNS, self.vectors, UNROLL),
+            (words.VECTORS, self.vectors, 1),
+            (words.TAIL, self.scalars, 1),
+        ):
+            turns = self.vectors.parameter(self.place, count)
+            at = self._loop(e, turns, unroll, at)
+
+    def _loop(self, e: Emitter, turns: Value, unroll: int, at: Sequence[Value]) -> list[Value]:
+        step = unroll * e.vector_bytes
+        trained = self._trained(e)
+
+        def turn(carried: list[Value]) -> list[Value]:
+            for offset in range(0, step, e.vector_bytes):
+                loaded = [e.load(address, offset, align=self.item) for address in carried[1:]]
+                past = self.non_temporal and e is self.vectors
+                value = self._value(e, [*loaded, *trained])
+                e.store(value, carried[0], offset, non_temporal=past)
+            return [e.advance(address, step) for address in carried]
+
+        with self.builder.if_then(self.builder.icmp_signed(">", turns, e.integer(0))):
+            e.loop(turns, at, turn)
+        length = self.builder.mul(turns, e.integer(step))
+        return [e.advance(address, length) for address in at]
+
+    def _trained(self, e: Emitter) -> list[Value]:
+        """Load what a scaled copy multiplies by and adds: the same in every lane."""
+        if self.operation != "affine":
+            return []
+        place = self.vectors.parameter(self.place, words.SECOND)
+        return [e.load(place, n * self.vectors.vector_bytes) for n in range(2)]
+
+    def _value(self, e: Emitter, x: Sequence[Value]) -> Value:
+        match self.operation:
+            case "add":
+                return self.builder.fadd(x[0], x[1])
+            case "relu":
+                # Like this, and not with the operands turned round, NaN stays NaN.
+                zero = ir.Constant(e.vector, [0.0] * e.lanes if e.lanes > 1 else 0.0)
+                negative = self.builder.fcmp_ordered("<", x[0], zero)
+                return self.builder.select(negative, zero, x[0])
+            case "concat":
+                return x[0]
+            case "affine":
+                multiply_add = e.fma if self.fused else e.multiply_add
+                return multiply_add(x[0], x[1], x[2])
+        raise ValueError(f"no element-by-element operation {self.operation!r}")
+
+
+def recipe(operation: str, dtype: str, bits: int, *, fused: bool, non_temporal: bool) -> Recipe:
+    """Return how a kernel is made, and what its hot loop must hold."""
+    wanted = Expectation(
+        instruction=vector_store(non_temporal=non_temporal),
+        register=stored(bits),
+        count=stores(UNROLL, non_temporal=non_temporal),
+    )
+    arguments = (
+        ("operation", operation),
+        ("dtype", dtype),
+        ("bits", bits),
+        ("fused", fused),
+        ("non_temporal", non_temporal),
+    )
+    return Recipe("benchmarks.tensors.elementwise", "build", arguments, (wanted,))

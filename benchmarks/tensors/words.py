@@ -1,0 +1,29 @@
+"""The tables that kernels of matrix products and element-by-element operators read, by word."""
+
+WORD = 8
+
+# A move copies OUTER x INNER x (as many as it was compiled for) vectors; steps in bytes, and so is
+# how far ahead lines are asked for. It is an entry among others of a convolution's table, whose
+# first word is the kernel's address.
+(
+    KERNEL,
+    SOURCE,
+    TARGET,
+    OUTER,
+    INNER,
+    SOURCE_OUTER,
+    TARGET_OUTER,
+    SOURCE_INNER,
+    TARGET_INNER,
+    SOURCE_STEP,
+    TARGET_STEP,
+    SOURCE_AHEAD,
+    TARGET_AHEAD,
+) = range(13)
+
+# The block of an element-by-element kernel, then a piece: addresses, and how many elements are
+# done one by one before the first aligned one, turns, vectors, and elements one by one at the end.
+PASSES, PIECES, TABLE = range(3)
+BLOCK_WORDS = 4
+OUT, FIRST, SECOND, HEAD, TURNS, VECTORS, TAIL = range(7)
+PIECE_WORDS = 8

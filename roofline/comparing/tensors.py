@@ -1,0 +1,145 @@
+"""Matrix products and element-by-element operators on a calibrated machine: case, prediction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from roofline.errors import RooflineError
+from roofline.physics import blocking, bounds, isa, pressure
+from roofline.physics.bandwidth import level_of, transfer_seconds
+from roofline.physics.blocking import Blocking
+from roofline.physics.isa import Vector
+from roofline.physics.predict import overhead, predict
+from roofline.physics.roof import MEMORY, Pick
+from roofline.physics.tensors import Shape, work
+from roofline.records import (
+    Bound,
+    Calibration,
+    Case,
+    GemmShape,
+    MachineSpec,
+    Prediction,
+    Scalar,
+)
+
+_PICKS: tuple[Pick, ...] = ("typical", "low", "high")
+
+
+def case(
+    shape: Shape, vector: Vector, machine: MachineSpec, threads: int, *, past: bool = False
+) -> Case:
+    """Return what the child is asked to run.
+
+    Args:
+        shape: the operator.
+        vector: the machine's widest, under whatever cap.
+        machine: its caches decide how a product is cut.
+        threads: size of the team.
+        past: an element-by-element operator stores past the caches.
+
+    """
+    extra: dict[str, Scalar] = {} if vector.fused else {"fused": False}
+    if isinstance(shape, GemmShape):
+        extra |= blocking.choose(shape, vector, machine, threads).parameters
+    else:
+        extra["store"] = "non-temporal" if past else "ordinary"
+    return Case(
+        benchmark="gemm" if isinstance(shape, GemmShape) else "elementwise",
+        parameters={**shape.parameters, **extra},
+        dtype=shape.dtype,
+        isa=vector.isa,
+        bits=vector.bits,
+        threads=threads,
+        working_set_bytes=work(shape).bytes_touched.total,
+    )
+
+
+@dataclass(frozen=True)
+class TensorOperators:
+    """How such operators run on a calibrated machine.
+
+    Attributes:
+        calibration: what the machine reaches; its machine decides on vectors and blocks.
+        threads: size of the team.
+
+    """
+
+    calibration: Calibration
+    threads: int
+
+    @cached_property
+    def vector(self) -> Vector:
+        """The widest vectors of the machine, under the calibration's cap."""
+        return isa.vectors(self.calibration.machine, self.calibration.isa_cap)[0]
+
+    def case(self, shape: Shape) -> Case:
+        """Return what the child is asked to run."""
+        machine = self.calibration.machine
+        return case(shape, self.vector, machine, self.threads, past=self.past(shape))
+
+    def past(self, shape: Shape) -> bool:
+        """Whether stores go past the caches: no cache holds the tensors of a copy-like operator."""
+        if isinstance(shape, GemmShape):
+            return False
+        size = work(shape).bytes_touched.total
+        return level_of(self.calibration, self.threads, size) == MEMORY
+
+    def bound(self, shape: Shape) -> Bound:
+        """Return the time that nothing beats.
+
+        Raises:
+            RooflineError: the calibration has no compute ceiling for this team.
+
+        """
+        found = bounds.limits(self.calibration, self.threads, shape.dtype)
+        if found is None:
+            raise RooflineError("the calibration has no compute roof for it: calibrate again.")
+        free = shape.rows * shape.columns * shape.bias if isinstance(shape, GemmShape) else 0
+        return bounds.bound(work(shape), found, free_flops=free)
+
+    def predict(self, shape: Shape) -> Prediction:
+        """Return how long an operator should take, nothing fitted.
+
+        Raises:
+            RooflineError: the calibration knows too little of this team or dtype.
+
+        """
+        core, inside = self._near(shape), None
+        if isinstance(shape, GemmShape):
+            core, inside = self._product_core(shape), blocking.traffic(shape, self._cut(shape))
+        return predict(
+            work(shape),
+            shape.dtype,
+            self.calibration,
+            self.threads,
+            overhead_seconds=overhead(self.calibration, self.threads),
+            core_seconds=core,
+            inside=inside,
+        )
+
+    def _cut(self, shape: GemmShape) -> Blocking:
+        return blocking.choose(shape, self.vector, self.calibration.machine, self.threads)
+
+    def _product_core(self, shape: GemmShape) -> Mapping[str, float] | None:
+        """Return the in-core time of the convolution that a product is, split over its grid."""
+        cut, vector = self._cut(shape), self.vector
+        core = pressure.core_of(self.calibration.machine, vector)
+        seconds: dict[str, float] = {}
+        for pick in _PICKS:
+            rates = pressure.rates(self.calibration, self.threads, vector, shape.dtype, pick)
+            if rates is None:
+                return None
+            alike = blocking.as_convolution(shape), blocking.in_core(cut)
+            seconds[pick] = pressure.core_seconds(*alike, core, rates, self.threads)
+        return seconds
+
+    def _near(self, shape: Shape) -> Mapping[str, float] | None:
+        """Return how long an operator takes whose tensors lie in L1: loads and stores alone."""
+        touched = work(shape).bytes_touched
+        seconds: dict[str, float] = {}
+        for pick in _PICKS:
+            found = transfer_seconds(self.calibration, self.threads, touched, 0, pick=pick)
+            if found is None or found[0] != "L1":
+                return None
+            seconds[pick] = found[1]
+        return seconds

@@ -1,0 +1,175 @@
+"""Work of matrix products and element-by-element operators, and how they are cut and predicted."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.conv.schedule import Call
+from benchmarks.tensors.gemm import Meet, Product
+from benchmarks.tensors.memory import share
+from benchmarks.tensors.pieces import pieces
+from roofline.comparing.tensors import TensorOperators
+from roofline.errors import RooflineError
+from roofline.physics import blocking, tensors
+from roofline.physics.isa import Vector
+from roofline.records import ELEMENTWISE, ElementwiseShape, GemmShape, Scalar, Traffic
+from tests.roof_builders import MACHINE, calibration
+
+SQUARE = GemmShape(rows=1024, columns=1024, depth=1024)
+ADD = ElementwiseShape(operation="add", channels=(64,), positions=3136)
+WIDE = Vector(isa="avx512", bits=512, fused=True, registers=32)
+VECTORS = (
+    WIDE,
+    Vector(isa="avx2", bits=256, fused=True, registers=16),
+    Vector(isa="sse2", bits=128, fused=False, registers=16),
+)
+FLAGS = ("avx512f", "avx512vl", "avx512dq", "avx512bw", "avx2", "fma")
+CALIBRATION = calibration(machine=replace(MACHINE, features=FLAGS))
+sizes = st.integers(1, 3000)
+shapes = st.builds(
+    GemmShape, rows=sizes, columns=sizes, depth=sizes, packed=st.booleans(), bias=st.booleans()
+)
+
+
+def test_a_product_counts_its_multiply_adds_and_its_bias() -> None:
+    shape = GemmShape(rows=3, columns=5, depth=7, bias=True, dtype="float64")
+    work = tensors.work(shape)
+    assert work.flops == 2 * 3 * 5 * 7 + 3 * 5
+    assert work.bytes_touched == Traffic(read=8 * (21 + 35 + 5), written=8 * 15)
+    assert work.parameters == 5
+    assert tensors.work(replace(shape, packed=True)).parameters == 40
+
+
+@pytest.mark.parametrize(
+    ("operation", "flops", "read"), [("add", 1, 2), ("relu", 0, 1), ("concat", 0, 1)]
+)
+def test_elementwise_work_is_whole_tensors(operation: str, flops: int, read: int) -> None:
+    work = tensors.work(replace(ADD, operation=operation))
+    elements = 64 * 3136
+    assert work.flops == flops * elements
+    assert work.bytes_touched == Traffic(read=4 * read * elements, written=4 * elements)
+
+
+def test_a_scaled_copy_reads_two_numbers_a_channel() -> None:
+    work = tensors.work(replace(ADD, operation="affine"))
+    assert (work.flops, work.parameters) == (2 * 64 * 3136, 128)
+    assert work.bytes_touched.read == 4 * (64 * 3136 + 128)
+
+
+@given(shape=shapes)
+def test_a_product_comes_back_from_its_parameters(shape: GemmShape) -> None:
+    assert tensors.shape_of("gemm", shape.parameters, shape.dtype) == shape
+
+
+def test_a_concatenation_comes_back_from_its_parameters() -> None:
+    shape = ElementwiseShape(operation="concat", batch=2, channels=(3, 4), positions=9)
+    assert tensors.shape_of("elementwise", shape.parameters, "float32") == shape
+    assert shape.text == "concat 3+4 channels x 9 n2"
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters", "dtype", "said"),
+    [
+        ("gemm", {**SQUARE.parameters, "depth": 0}, "float32", "depth is 0"),
+        ("gemm", {**SQUARE.parameters, "rows": 1.5}, "float32", "rows is 1.5"),
+        ("gemm", SQUARE.parameters, "int8", "unknown dtype"),
+        ("gemm", {**SQUARE.parameters, "rows": 1 << 30}, "float32", "absurd"),
+        ("elementwise", {**ADD.parameters, "operation": "sub"}, "float32", "choose from add"),
+        ("elementwise", {**ADD.parameters, "channels": "3+4"}, "float32", "one number"),
+        ("elementwise", {**ADD.parameters, "channels": "x"}, "float32", "channels is 'x'"),
+    ],
+)
+def test_what_is_no_operator_is_refused(
+    family: str, parameters: dict[str, Scalar], dtype: str, said: str
+) -> None:
+    with pytest.raises(RooflineError, match=said):
+        tensors.shape_of(family, parameters, dtype)
+
+
+@given(shape=shapes, threads=st.integers(1, 16), vector=st.sampled_from(VECTORS))
+def test_every_thread_has_its_share_and_every_output_its_owner(
+    shape: GemmShape, threads: int, vector: Vector
+) -> None:
+    cut = blocking.choose(shape, vector, MACHINE, threads)
+    assert cut.grid_rows * cut.grid_columns == threads
+    assert cut.depth % cut.turn == 0
+    assert blocking.from_parameters(cut.lanes, cut.parameters) == cut
+    product = Product(shape, cut)
+    done = 0
+    for thread in range(threads):
+        steps = list(product.steps(thread))
+        assert sum(isinstance(step, Meet) for step in steps) == (threads > 1 and not shape.packed)
+        calls = [step for step in steps if isinstance(step, Call)]
+        done += sum(c.tiles * c.micro.columns * c.micro.blocks * c.channels for c in calls)
+    assert done == shape.rows * product.columns // cut.lanes * product.depth // cut.turn
+
+
+def test_panels_fit_their_caches() -> None:
+    cut = blocking.choose(SQUARE, VECTORS[0], MACHINE)
+    item = 4
+    assert cut.depth * cut.tile_blocks * cut.lanes * item <= 0.75 * MACHINE.caches[0].size_bytes
+    second = next(c for c in MACHINE.caches if c.level == 2)
+    assert cut.depth * cut.rows * item <= 0.6 * second.size_bytes
+
+
+def test_one_row_reads_its_weights_in_one_go() -> None:
+    cut = blocking.choose(replace(SQUARE, rows=1, packed=True), VECTORS[0], MACHINE)
+    assert (cut.tile_rows, cut.depth) == (1, 1024)
+    moved = blocking.traffic(replace(SQUARE, rows=1, packed=True), cut)
+    assert moved.total == 4 * (1024 * 1024 + 2 * 1024)
+
+
+def test_packing_is_traffic() -> None:
+    cut = blocking.choose(SQUARE, VECTORS[0], MACHINE)
+    packed = blocking.traffic(replace(SQUARE, packed=True), cut)
+    assert blocking.traffic(SQUARE, cut).total - packed.total == 2 * 4 * 1024 * 1024
+    assert packed.total > tensors.work(SQUARE).bytes_touched.total
+
+
+@given(
+    elements=st.integers(1, 10**6), threads=st.integers(1, 16), quantum=st.sampled_from((16, 1024))
+)
+def test_shares_are_all_of_it_in_order(elements: int, threads: int, quantum: int) -> None:
+    parts = share(elements, threads, quantum)
+    assert parts[0].start == 0
+    assert all(a.stop == b.start for a, b in pairwise(parts))
+    assert parts[-1].stop == elements
+    assert all(part.start % quantum == 0 for part in parts)
+
+
+@given(
+    operation=st.sampled_from(ELEMENTWISE),
+    channels=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+    threads=st.integers(1, 4),
+)
+def test_pieces_cover_the_output_once(operation: str, channels: list[int], threads: int) -> None:
+    parts = tuple(channels) if operation == "concat" else (channels[0],)
+    shape = ElementwiseShape(operation=operation, batch=2, channels=parts, positions=7)
+    place = 0
+    for own in share(shape.elements, threads, 4):
+        for piece in pieces(shape, own):
+            assert piece.out == place
+            place += piece.length
+    assert place == shape.elements
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", [SQUARE, ADD, replace(SQUARE, rows=1, packed=True)])
+def test_no_prediction_beats_the_bound(shape: GemmShape | ElementwiseShape, threads: int) -> None:
+    operators = TensorOperators(CALIBRATION, threads)
+    predicted, bound = operators.predict(shape), operators.bound(shape)
+    assert predicted.rungs["d"] is not None
+    assert bound.seconds < predicted.seconds < 4 * max(bound.seconds, 1e-5)
+    if shape == SQUARE:
+        assert bound.bound_by == "compute"
+
+
+def test_stores_go_past_the_caches_where_none_holds_the_tensors() -> None:
+    operators = TensorOperators(CALIBRATION, 1)
+    large = replace(ADD, positions=1 << 20)
+    assert operators.case(ADD).parameters["store"] == "ordinary"
+    assert operators.case(large).parameters["store"] == "non-temporal"
+    assert not operators.past(SQUARE)
