@@ -63,10 +63,10 @@ def test_lanes_are_the_elements_of_a_register() -> None:
 def test_a_tile_never_asks_for_more_registers_than_there_are(
     case: tuple[ConvShape, Vector, Tiling],
 ) -> None:
-    """Sums, weights, an input and a spare one; without fused instructions a product more."""
+    """Sums, weights and an input; without fused instructions some products more."""
     _, vector, cut = case
     if cut.strategy == "broadcast":
-        used = cut.columns * cut.blocks + cut.blocks + (2 if vector.fused else 3)
+        used = cut.columns * cut.blocks + cut.blocks + (1 if vector.fused else 3)
     else:
         used = cut.columns + cut.taps + 3
     assert used <= vector.registers
@@ -86,7 +86,12 @@ def test_a_tile_is_no_larger_than_the_output(case: tuple[ConvShape, Vector, Tili
 
 @pytest.mark.parametrize(
     ("vector", "c_out", "size", "tile"),
-    [(AVX512, 64, 56, (6, 4)), (AVX512, 32, 56, (14, 2)), (AVX2, 64, 56, (6, 2))],
+    [
+        (AVX512, 64, 56, (6, 4)),
+        (AVX512, 32, 56, (14, 2)),
+        (AVX2, 64, 56, (6, 2)),
+        (AVX2, 96, 56, (4, 3)),
+    ],
 )
 def test_tiles_of_ordinary_shapes(
     vector: Vector, c_out: int, size: int, tile: tuple[int, int]
@@ -113,9 +118,9 @@ def test_two_taps_that_share_no_inputs_leave_room_for_both(stride: int, columns:
 
 
 def test_a_tile_that_leaves_the_sums_waiting_costs_the_latency() -> None:
-    assert tiling.cycles(1, 1) == pytest.approx(4 + 0.02 * 2)
-    assert tiling.cycles(14, 2) == pytest.approx(14 + 0.02 * 16)
-    assert tiling.cycles(14, 1) == pytest.approx(7.5 + 0.02 * 15)
+    assert tiling.cycles(1, 1) == pytest.approx(4.25 + 0.1 * 2)
+    assert tiling.cycles(14, 2) == pytest.approx(14 + 0.1 * 16)
+    assert tiling.cycles(14, 1) == pytest.approx(7.5 + 0.1 * 15)
 
 
 def test_taps_of_a_wide_kernel_row_are_cut_evenly() -> None:
@@ -153,29 +158,33 @@ def test_a_row_is_cut_into_the_fewest_even_pieces(total: int, most: int) -> None
 
 
 @given(c_in=st.integers(1, 3000), c_out=st.integers(1, 300), kernel=st.integers(1, 7))
-def test_a_chunk_s_weights_fit_a_quarter_of_the_second_level(
-    c_in: int, c_out: int, kernel: int
-) -> None:
+def test_a_chunk_s_weights_stay_near(c_in: int, c_out: int, kernel: int) -> None:
     cut = choose(conv(c_in, c_out, 14, kernel), AVX512, machine(l2=512 * KIB))
     block = cut.blocks * cut.lanes**2 * kernel**2 * 4
+    steps = cut.chunk * cut.lanes * kernel**2
     assert cut.chunk == 1 or cut.chunk * block <= 128 * KIB
-    total = math.ceil(c_in / cut.lanes)
-    assert cut.chunk <= total
-    # Evenly: no fewer pieces would do, and none is more than a block shorter than needed.
-    pieces = math.ceil(total / cut.chunk)
-    assert pieces == math.ceil(total / max(1, 128 * KIB // block))
+    # Beyond the first level only as far as a chunk needs to be worth its sums' way to memory.
+    assert cut.chunk * block <= 48 * KIB or steps < 256 + cut.lanes * kernel**2
+    assert cut.chunk <= math.ceil(c_in / cut.lanes)
+
+
+def test_chunks_are_even_and_no_more_than_needed() -> None:
+    cut = choose(conv(1000, 64, 14, 1), AVX2, machine(l2=512 * KIB))
+    block = cut.blocks * cut.lanes**2 * 4
+    room = int(0.6 * 48 * KIB) // block
+    assert math.ceil(125 / cut.chunk) == math.ceil(125 / room)
+    assert cut.chunk == math.ceil(125 / math.ceil(125 / room))
 
 
 def test_a_core_s_share_of_a_second_level_counts() -> None:
     """Four cores on one cache leave each a quarter of it; hardware threads share a core's part."""
 
     def chunk(shared_by: int, threads: int) -> int:
-        cache = Cache(level=2, kind="unified", size_bytes=2048 * KIB, shared_by=shared_by)
+        cache = Cache(level=2, kind="unified", size_bytes=512 * KIB, shared_by=shared_by)
         host = make_machine(caches=(cache,), cores=4, threads=threads)
         return choose(conv(2048, 64, 14), AVX512, host).chunk
 
     assert chunk(1, 4) == chunk(2, 8) > chunk(2, 4)
-    assert chunk(4, 4) < chunk(2, 4)
 
 
 def test_a_block_of_rows_fits_half_of_the_second_level() -> None:

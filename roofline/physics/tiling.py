@@ -19,10 +19,12 @@ WIDEST_TILE = 14
 # Channels that one turn of the innermost loop takes, where a block holds whole vectors of them.
 UNROLL = 4
 # A core that starts two multiply-adds and two loads a cycle, of latency 4, is the hardest to
-# feed: a tile that keeps it busy keeps the others busy.
-_PIPES, _LOADS, _LATENCY = 2, 2, 4
-# Of two tiles that compute equally fast, the one that reads fewer weights.
-_LOAD_PENALTY = 0.02
+# feed: a tile that keeps it busy keeps the others busy. Chains that just cover the latency lose a
+# cycle whenever one instruction starts late.
+_PIPES, _LOADS, _LATENCY = 2, 2, 4.25
+# Of two tiles that compute about equally fast, the one that loads less: a neighbour on the core's
+# other thread takes its part of loads and of the front end first.
+_LOAD_PENALTY = 0.1
 # Taps of a kernel row that are kept in registers at once where channels are lanes.
 MOST_TAPS = 7
 # Where no instruction reads a pattern of lanes, it is in the code, all channels of a group at once,
@@ -33,7 +35,11 @@ _PRODUCTS = 3
 _NUMBERS = ("columns", "taps", "blocks", "rows", "chunk")
 # Units of work a thread, so that one of them more or less hardly matters.
 _UNITS = 6
-_UNKNOWN_CACHES = {2: 256 << 10, 3: 8 << 20}
+# Share of the first cache level for a chunk's weights, beside the inputs that pass by.
+_L1_WEIGHTS = 0.6
+# Steps of a chunk (one channel and tap each) that outweigh its sums' way to memory and back.
+_LEAST_STEPS = 256
+_UNKNOWN_CACHES = {1: 32 << 10, 2: 256 << 10, 3: 8 << 20}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +185,7 @@ def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int 
     caches = _caches(machine)
     if kind == "broadcast":
         tile = _best_tile(flat, vector, lanes)
-        tiling = replace(tile, chunk=_chunk(flat, tile, caches[2]))
+        tiling = replace(tile, chunk=_chunk(flat, tile, caches))
     else:
         # What comes from memory is fetched ahead only if it is read as it lies.
         along = tensor_bytes(shape, lanes) > caches[3] // 2
@@ -233,11 +239,11 @@ def _best_tile(shape: ConvShape, vector: Vector, lanes: int) -> Tiling:
 
 
 def _tiles(width: int, blocks: int, vector: Vector) -> Iterator[tuple[int, int]]:
-    """Yield (columns, blocks) that fit: accumulators, weights, an input value, a spare one."""
-    free = vector.registers - 2 - (0 if vector.fused else _PRODUCTS)
+    """Yield (columns, blocks) that fit: accumulators, weights, an input value."""
+    free = vector.registers - 1 - (0 if vector.fused else _PRODUCTS + 1)
     for count in range(1, min(blocks, 8) + 1):
         # The weights of a whole turn are loaded at once where each channel has one vector.
-        most = (free - (count if count > 1 else UNROLL)) // count
+        most = (free - (count if count > 1 else UNROLL + 1)) // count
         if most >= 1:
             yield _even(width, min(most, WIDEST_TILE)), count
 
@@ -255,12 +261,18 @@ def _even(width: int, most: int) -> int:
     return split(width, most)[0][1]
 
 
-def _chunk(shape: ConvShape, tiling: Tiling, cache: int) -> int:
-    """Return how many blocks of input channels have weights that stay in the second-level cache."""
+def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:
+    """Return how many blocks of input channels have weights that stay near.
+
+    A tile reads all of a chunk's weights, and the next tile again: they should come from the first
+    level, but from the second rather than that sums are stored and loaded too often.
+    """
     item, taps = ITEM_BYTES[shape.dtype], shape.kernel[0] * shape.kernel[1]
     block = tiling.blocks * tiling.lanes**2 * taps * item
     total = -(-shape.group_in // tiling.lanes)
-    pieces = -(-total // max(1, cache // 4 // block))
+    worthwhile = -(-_LEAST_STEPS // (tiling.lanes * taps))
+    near = max(int(_L1_WEIGHTS * caches[1]) // block, worthwhile)
+    pieces = -(-total // max(1, min(near, caches[2] // 4 // block)))
     return -(-total // pieces)
 
 
@@ -291,10 +303,10 @@ def _shared_rows(shape: ConvShape, tiling: Tiling, threads: int) -> int:
 
 
 def _caches(machine: MachineSpec) -> Mapping[int, int]:
-    """Return one core's share of the second cache level and the whole of the third, in bytes."""
+    """Return one core's share of the nearer cache levels and the whole of the third, in bytes."""
     sizes = dict(_UNKNOWN_CACHES)
     for cache in machine.caches:
         if cache.kind != "instruction" and cache.level in sizes:
             sharers = max(1, cache.shared_by // machine.threads_per_core)
-            sizes[cache.level] = cache.size_bytes // (sharers if cache.level == 2 else 1)
+            sizes[cache.level] = cache.size_bytes // (sharers if cache.level < 3 else 1)
     return sizes
