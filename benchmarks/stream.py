@@ -139,8 +139,9 @@ def recipe(case: Case) -> Recipe:
     return Recipe("benchmarks.stream", "build", arguments, (wanted,))
 
 
-# Slices of the output that are compared: both ends, and some drawn between.
-_SLICES = 32
+# Slices of the output that are compared: both ends, and some drawn between. A team compares about
+# as many together, since one interpreter does it for all its threads in turn.
+_SLICES, _FEWEST_SLICES = 32, 4
 _SLICE_BYTES = 4096
 
 
@@ -237,7 +238,8 @@ class StreamTask:
 
     def _slices(self) -> Iterator[slice]:
         count, length = self.size // 8, min(_SLICE_BYTES, self.size) // 8
-        starts = np.random.default_rng(count).integers(0, count - length + 1, _SLICES)
+        drawn = max(_FEWEST_SLICES, 2 * _SLICES // (1 + self.case.threads))
+        starts = np.random.default_rng(count).integers(0, count - length + 1, drawn)
         for start in (0, count - length, *starts.tolist()):
             yield slice(start, start + length)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks import cases
-from calibrate import arithmetic, scaling, streams
+from calibrate import arithmetic, budget, scaling, streams, thinning
 from calibrate.turns import Plan, Step, visits
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.physics.isa import Vector
@@ -35,6 +35,7 @@ _TOUCHED_SHARE = 1 / 8
 _CURVE_START = 4 * 1024
 # Pages and margins beyond the arrays themselves.
 _ROUNDING = 0.01
+_ROUNDS, _QUICK_ROUNDS = (3, 3, 3), (3, 2, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +58,22 @@ class Resources:
 
 
 def draw_up(resources: Resources, *, quick: bool) -> Plan:
-    """Return the plan for a machine: 9 rounds in 3 children, or 7 in 3 when quick.
+    """Return the plan for a machine: 9 rounds in 3 children, or 7 in 3 when quick or too long.
 
     Raises:
         RooflineError: there is too little memory for any array.
 
     """
     array, findings = _array_bytes(resources, quick=quick)
+    steps = _steps(resources, array, quick=quick)
+    if not quick and not findings and not _holds_more(resources, array):
+        findings = (_left_out(resources),)
+    if quick or budget.seconds(steps, sum(_ROUNDS)) <= budget.LONGEST:
+        return Plan(steps=steps, rounds=_QUICK_ROUNDS if quick else _ROUNDS, findings=findings)
+    return thinning.thinned(steps, findings)
+
+
+def _steps(resources: Resources, array: int, *, quick: bool) -> tuple[Step, ...]:
     teams = sorted({1, resources.threads})
     steps = [
         Step(case=case, samples=samples, visits=1 if quick else visits(resources.machine, case))
@@ -73,10 +83,7 @@ def draw_up(resources: Resources, *, quick: bool) -> Plan:
     if not quick and _holds_more(resources, array):
         more = _beyond(resources, teams, array)
         steps += [Step(case=case, samples=samples) for case, samples in more]
-    elif not quick and not findings:
-        findings = (_left_out(resources),)
-    rounds = (3, 2, 2) if quick else (3, 3, 3)
-    return Plan(steps=tuple(steps), rounds=rounds, findings=findings)
+    return tuple(steps)
 
 
 def _holds_more(resources: Resources, array: int) -> bool:

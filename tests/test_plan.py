@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import cases
-from calibrate import clocks, plan
+from calibrate import budget, clocks, plan
 from calibrate.plan import Plan, Resources, Step
 from roofline.errors import RooflineError
 from roofline.host.machine import memory_available, read_machine, usable_cpus
@@ -39,6 +39,12 @@ def captured(name: str, root: Path) -> Resources:
         vectors=isa.vectors(machine),
         memory_available=memory_available(root),
     )
+
+
+@pytest.fixture(autouse=True)
+def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans that aren't thinned: what time takes away is tested in test_thinning.py."""
+    monkeypatch.setattr(budget, "LONGEST", float("inf"))
 
 
 @pytest.fixture(scope="module")
