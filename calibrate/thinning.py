@@ -21,10 +21,10 @@ def thinned(steps: Sequence[Step], findings: tuple[Finding, ...]) -> Plan:
         if budget.seconds(kept, sum(ROUNDS)) <= budget.LONGEST:
             break
         kept, left = tuple(filter(None, map(spare, kept))), [*left, words]
-    kinds = f", and without {' and '.join(left)}" if left else ""
+    kinds = f", without {'; '.join(left)}" if left else ""
     note = Finding(
         severity="note",
-        what=f"a thinned plan: {sum(ROUNDS)} rounds instead of the usual number{kinds}",
+        what=f"a thinned plan of {sum(ROUNDS)} rounds{kinds}",
         why_it_matters="with so many cores and such caches the whole would take minutes",
         command="--patience SECONDS adds rounds",
     )
