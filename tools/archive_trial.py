@@ -29,15 +29,18 @@ for k in range(count):
     taken = float(k) if k % 2 else 1000.0 * writer + k
     record = make_calibration(seconds_taken=taken)
     store.put(record, {"k": [taken] * 2000}, "lab")
+    if k == 0:
+        print("put", flush=True)
 """
 
 
-def start(where: str, writer: int, count: int) -> subprocess.Popen[str]:
-    """Start a writer; it has begun when this returns."""
+def start(where: str, writer: int, count: int, lines: int = 1) -> subprocess.Popen[str]:
+    """Start a writer; it has begun when this returns, after two lines has put its first record."""
     command = [sys.executable, "-c", _WRITER, where, str(writer), str(count)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if process.stdout is not None:
-        process.stdout.readline()
+        for _ in range(lines):
+            process.stdout.readline()
     return process
 
 
@@ -63,18 +66,20 @@ def main() -> int:
     """Run both trials and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("where")
-    where: str = parser.parse_args().where
+    parser.add_argument("--writers", type=int, default=WRITERS, help="beside each other (20)")
+    options = parser.parse_args()
+    where, together = options.where, options.writers
     shelf, faults, looks = open_store(where).shelf, [], 0
-    writers = [start(where, number, RECORDS) for number in range(WRITERS)]
+    writers = [start(where, number, RECORDS) for number in range(together)]
     while any(one.poll() is None for one in writers):
         faults += wrong(shelf)[1]
         looks += 1
     count, last = wrong(shelf)
     failed = sum(one.returncode != 0 for one in writers)
-    expected = WRITERS * -(-RECORDS // 2) + RECORDS // 2
+    expected = together * -(-RECORDS // 2) + RECORDS // 2 * (together > 0)
     draw = random.Random(1)
     for number in range(KILLED):
-        one = start(where, 100 + number, 1000)
+        one = start(where, 100 + number, 1000, lines=2)
         time.sleep(draw.uniform(0, 0.3))
         one.send_signal(signal.SIGKILL)
         one.wait()

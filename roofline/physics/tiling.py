@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from roofline.physics.cache_shares import shares
 from roofline.physics.isa import Vector
 from roofline.physics.workload import ITEM_BYTES, conv_work, touched_positions, valid_taps
 from roofline.records import ConvShape, MachineSpec, Scalar, Traffic
@@ -35,11 +36,9 @@ _PRODUCTS = 3
 _NUMBERS = ("columns", "taps", "blocks", "rows", "chunk")
 # Units of work a thread, so that one of them more or less hardly matters.
 _UNITS = 6
-# Share of the first cache level for a chunk's weights, beside the inputs that pass by.
-_L1_WEIGHTS = 0.6
-# Steps of a chunk (one channel and tap each) that outweigh its sums' way to memory and back.
-_LEAST_STEPS = 256
-_UNKNOWN_CACHES = {1: 32 << 10, 2: 256 << 10, 3: 8 << 20}
+# A chunk's weights fill that share of the first cache level, beside inputs that pass by, unless so
+# many steps (a channel and tap each) are needed to outweigh its sums' way to memory and back.
+_L1_WEIGHTS, _LEAST_STEPS = 0.6, 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +181,7 @@ def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int 
     lanes = lanes_of(vector, shape.dtype)
     kind = strategy(shape, lanes)
     flat = flattened(shape)
-    caches = _caches(machine)
+    caches = shares(machine)
     if kind == "broadcast":
         tile = _best_tile(flat, vector, lanes)
         tiling = replace(tile, chunk=_chunk(flat, tile, caches))
@@ -262,11 +261,7 @@ def _even(width: int, most: int) -> int:
 
 
 def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:
-    """Return how many blocks of input channels have weights that stay near.
-
-    A tile reads all of a chunk's weights, and the next tile again: they should come from the first
-    level, but from the second rather than that sums are stored and loaded too often.
-    """
+    """Return how many blocks of input channels have weights that stay near from tile to tile."""
     item, taps = ITEM_BYTES[shape.dtype], shape.kernel[0] * shape.kernel[1]
     block = tiling.blocks * tiling.lanes**2 * taps * item
     total = -(-shape.group_in // tiling.lanes)
@@ -300,13 +295,3 @@ def _shared_rows(shape: ConvShape, tiling: Tiling, threads: int) -> int:
     vectors = output_lanes(shape, tiling.lanes) // tiling.lanes
     others = shape.batch * -(-vectors // tiling.blocks)
     return max(1, total // max(1, -(-_UNITS * threads // others)))
-
-
-def _caches(machine: MachineSpec) -> Mapping[int, int]:
-    """Return one core's share of the nearer cache levels and the whole of the third, in bytes."""
-    sizes = dict(_UNKNOWN_CACHES)
-    for cache in machine.caches:
-        if cache.kind != "instruction" and cache.level in sizes:
-            sharers = max(1, cache.shared_by // machine.threads_per_core)
-            sizes[cache.level] = cache.size_bytes // (sharers if cache.level < 3 else 1)
-    return sizes
