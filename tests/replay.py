@@ -1,7 +1,7 @@
 """A node program for tests: instead of measuring it replays a kept calibration, with noise.
 
-FLEET_WORKER numbers the host; host 3 is 12 % slow in memory, host 5 ends its worker, host 6 (where
-FLEET_JUNK is set) returns junk.
+FLEET_WORKER numbers the host; host 3 is 12 % slow in memory, host 5 ends its worker; where
+FLEET_TROUBLE is set, host 4 hangs and host 6 returns junk.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import psutil
 from roofline.store.files import Store
 from tests.reference import reference
 
-SLOW, DEAD, JUNK = 3, 5, 6
+SLOW, HUNG, DEAD, JUNK = 3, 4, 5, 6
 
 
 def main() -> None:
@@ -34,6 +34,9 @@ def main() -> None:
         for process in psutil.Process().parents()[:1]:
             os.kill(process.pid, signal.SIGKILL)
         sys.exit(1)
+    trouble = bool(os.environ.get("FLEET_TROUBLE"))
+    if number == HUNG and trouble:
+        time.sleep(600)
     base = reference()
     slow = {"DRAM": 0.88} if number == SLOW else {}
     draw = random.Random(time.time_ns())
@@ -48,8 +51,8 @@ def main() -> None:
         samples=None,
     )
     path = Store(options.results).put(record, None, options.site)
-    if number == JUNK and os.environ.get("FLEET_JUNK"):
-        path.write_text(path.read_text().replace("GenuineIntel", "Genuine"))
+    if number == JUNK and trouble:
+        path.write_text(path.read_text().replace("2", "3", 1))
 
 
 def _scaled(one, scale):  # type: ignore[no-untyped-def] # a ceiling, times a number

@@ -1,4 +1,4 @@
-"""A cluster of eight workers as hosts: the slow and the dead are named, and the rest goes on."""
+"""A cluster of eight workers as hosts: who fails or is slow is named, and the rest goes on."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.wait(10)
 
 
-def test_the_slow_and_the_dead_are_named_and_seven_are_stored(
+def test_who_is_slow_dead_hung_or_returns_junk_is_named_and_the_rest_is_stored(
     cluster: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels = tmp_path / "labels.json"
@@ -79,6 +79,18 @@ def test_the_slow_and_the_dead_are_named_and_seven_are_stored(
     assert main([*arguments, "--only-missing", "--retry", "0"]) == 1
     again = json.loads(capsys.readouterr().out)
     assert (again["calibrated"], list(again["slow"])) == ([], ["n3"])
+
+    known = json.loads(labels.read_text())
+    labels.write_text(json.dumps({k: v for k, v in known.items() if v not in ("n4", "n6")}))
+    program = f"env FLEET_TROUBLE=1 {sys.executable} -m tests.replay"
+    arguments[arguments.index("--command") + 1] = program
+    before = sorted(path.name for path in (tmp_path / "store").rglob("*.json"))
+    assert main([*arguments, "--only-missing", "--retry", "0", "--timeout", "8"]) == 1
+    failed = json.loads(capsys.readouterr().out)["failed"]
+    assert "hung: ended after 8 s" in failed["n4"]
+    assert "returned junk" in failed["n6"]
+    assert set(failed) <= {"n4", "n5", "n6"}
+    assert sorted(path.name for path in (tmp_path / "store").rglob("*.json")) == before
 
 
 def test_without_a_scheduler_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
