@@ -4,7 +4,10 @@ import pytest
 
 from benchmarks import cases
 from calibrate import plan, scaling
-from tests.test_plan import GIB, made, of, room
+from tests.test_plan import GIB, made, of, room, time_enough
+
+# A fixture that pytest finds here: these are plans that aren't thinned.
+__all__ = ["time_enough"]
 
 
 @pytest.mark.parametrize(
