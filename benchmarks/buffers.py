@@ -16,6 +16,9 @@ PAGE = mmap.PAGESIZE
 # The pattern that fills a buffer is repeated at this length: random enough that no value is
 # special, short enough to be copied quickly.
 _PATTERN_BYTES = 1 << 20
+# Values of an operator's tensors before they repeat: a prime, so that no image, row, block or copy
+# equals another one, and a kernel that reads the wrong one is noticed.
+PATTERN = 262_139
 # How far into a page each further array begins: a quarter, see `Place.input_address`.
 STAGGER = 1024
 
@@ -61,15 +64,22 @@ class Buffer:
         """Touch every page with normal random numbers; call it on the thread that will use them."""
         target = self.view(dtype)
         pattern = random_normal(_PATTERN_BYTES // target.itemsize, dtype, seed)
-        for start in range(0, target.size, pattern.size):
-            piece = target[start : start + pattern.size]
-            np.copyto(piece, pattern[: piece.size])
+        repeat(pattern, target, 0, target.size)
 
 
 def random_normal(count: int, dtype: str, seed: int) -> NDArray[Any]:
     """Return normal random numbers: zeros, NaNs and denormals are special on some cores."""
     generator = np.random.default_rng(seed)
     return generator.standard_normal(count).astype(dtype)
+
+
+def repeat(pattern: NDArray[Any], flat: NDArray[Any], first: int, last: int) -> None:
+    """Fill a part of a flat array with what repeats all along it."""
+    while first < last:
+        phase = first % pattern.size
+        count = min(last - first, pattern.size - phase)
+        flat[first : first + count] = pattern[phase : phase + count]
+        first += count
 
 
 def huge_page_fraction(mapped: int, status: Path = Path("/proc/self/smaps_rollup")) -> float | None:

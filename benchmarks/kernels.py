@@ -25,6 +25,7 @@ from numba.core import config
 from benchmarks import assembly
 from benchmarks.assembly import Expectation, Verdict
 from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.folders import cache_home
 from roofline.records import Scalar
 
 _SOURCE = '''"""A generated kernel."""
@@ -82,10 +83,7 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
             is loaded as code.
 
     """
-    base = Path(environ.get("XDG_CACHE_HOME", ""))
-    # A relative path is none, by the XDG standard; it would lie in the checkout.
-    home = base if base.is_absolute() else Path(environ.get("HOME", "~")).expanduser() / ".cache"
-    folder = home / "calibrated-roofline" / "kernels"
+    folder = cache_home(environ) / "kernels"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = folder.stat()

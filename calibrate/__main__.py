@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from roofline.commandline import exit_status
+from roofline.commandline import Parser, exit_status
 
 DESCRIPTION = """Measure what this machine really reaches: peak FLOP/s and bandwidth by vector
 width, cache level and team size, with pinned threads and pre-faulted pages; check it against
@@ -18,8 +18,7 @@ EPILOG = """Exit: 0 fine; 1 physics forbids the result (kept, marked invalid); 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = parser().parse_args(arguments)
-    return exit_status(lambda: _run(options))
+    return exit_status(lambda: _run(parser().parse_args(arguments)))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -31,7 +30,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
-    made = argparse.ArgumentParser("python -m calibrate", description=DESCRIPTION, epilog=EPILOG)
+    made = Parser("python -m calibrate", description=DESCRIPTION, epilog=EPILOG)
     add = made.add_argument
     paths: dict[str, Any] = {"nargs": "+", "action": "extend", "type": Path, "metavar": "PATH"}
     add("--quick", action="store_true", help="fewer sizes and smaller arrays: under 25 s")

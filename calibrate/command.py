@@ -11,11 +11,11 @@ import roofline
 from calibrate import doctor, plan
 from calibrate.session import Outcome, Subject, calibrate
 from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.folders import config_home
 from roofline.host.activity import Lookout, busy_cpus
 from roofline.host.checkout import checkout, revision
 from roofline.host.child import Progress
 from roofline.host.machine import memory_available, node_id, read_machine, team_cpus
-from roofline.host.nodeid import config_folder
 from roofline.host.spec import read_spec
 from roofline.host.worker import Worker
 from roofline.physics import isa
@@ -81,7 +81,7 @@ def _subject(options: argparse.Namespace, machine: MachineSpec, cpus: tuple[int,
     )
     return Subject(
         machine=machine,
-        node=node_id(SYSTEM, config_folder()),
+        node=node_id(SYSTEM, config_home()),
         cores=len(cpus),
         isa_cap=options.isa,
         quick=options.quick,

@@ -15,10 +15,10 @@ from typing import Any, cast
 
 from calibrate import host as node_program
 from roofline.archiving.giving import accept
-from roofline.commandline import exit_status
+from roofline.commandline import Parser, exit_status
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.fleet import read_labels, records_of
-from roofline.host.nodeid import config_folder
+from roofline.folders import config_home
 from roofline.physics.fleet import groups
 from roofline.records import Calibration
 from roofline.store.files import Store, open_store
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(client: Any, options: argparse.Namespace, store: Store) -> int:
-    labels_file = options.labels or config_folder() / "fleet-labels.json"
+    labels_file = options.labels or config_home() / "fleet-labels.json"
     labels = read_labels(labels_file) if labels_file.exists() else {}
     hosts = _hosts(client, by=options.by)
     if options.only_missing:
@@ -73,9 +73,7 @@ def _run(client: Any, options: argparse.Namespace, store: Store) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m calibrate.fleet", description=DESCRIPTION, epilog=EPILOG
-    )
+    parser = Parser("python -m calibrate.fleet", description=DESCRIPTION, epilog=EPILOG)
     add = parser.add_argument
     add("--dask", required=True, metavar="ADDRESS", help="of the scheduler: tcp://HOST:8786")
     add("--results", metavar="PATH|URL", help="where records go (default: as usual)")

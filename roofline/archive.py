@@ -8,9 +8,9 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from roofline.commandline import exit_status
+from roofline.commandline import Parser, exit_status
 from roofline.errors import RooflineError
 
 if TYPE_CHECKING:
@@ -33,16 +33,8 @@ def run(options: argparse.Namespace) -> int:
     return status
 
 
-class _Parser(argparse.ArgumentParser):
-    """A command line whose slips are told like any other bad input: in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Refuse the arguments."""
-        raise RooflineError(f"{message}; see --help.")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("python -m roofline.archive", description=DESCRIPTION, epilog=EPILOG)
+    parser = Parser("python -m roofline.archive", description=DESCRIPTION, epilog=EPILOG)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     def verb(name: str, words: str) -> Callable[..., Any]:

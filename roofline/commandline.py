@@ -1,15 +1,24 @@
 """What every command does about failure: one sentence on stderr, and the exit status it means."""
 
+import argparse
 import functools
 import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from roofline.errors import RooflineError, RooflineWarning
 
 INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line whose slips are told like any other bad input: in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise RooflineError(f"{message}; see --help.")
 
 
 def exit_status(command: Callable[[], int]) -> int:

@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from roofline.commandline import exit_status
+from roofline.commandline import Parser, exit_status
 from roofline.errors import RooflineError
 from roofline.shapes.draw import DOMAIN
 
@@ -47,17 +47,9 @@ def run(options: argparse.Namespace) -> int:
     return _status(answer, strict=options.tolerance is not None)
 
 
-class _Parser(argparse.ArgumentParser):
-    """A command line whose slips are told like any other bad input: in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Refuse the arguments."""
-        raise RooflineError(f"{message}; see --help.")
-
-
 def _parser() -> argparse.ArgumentParser:
     name = "python -m roofline.compare"
-    parser = _Parser(name, description=DESCRIPTION, epilog=f"{EPILOG} {DOMAIN}")
+    parser = Parser(name, description=DESCRIPTION, epilog=f"{EPILOG} {DOMAIN}")
     add = parser.add_argument
     add("--shapes", type=Path, metavar="FILE.csv", help="measure these instead")
     add("--random", type=_count, metavar="N", help="measure N shapes drawn from a stated domain")

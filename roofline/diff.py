@@ -6,10 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from roofline.commandline import exit_status
-from roofline.errors import RooflineError
+from roofline.commandline import Parser, exit_status
 
 if TYPE_CHECKING:
     from roofline.records import Calibration
@@ -53,16 +52,8 @@ def run(options: argparse.Namespace) -> int:
     return 1 if found.count("changed") else 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """A command line whose slips are told like any other bad input: in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Refuse the arguments."""
-        raise RooflineError(f"{message}; see --help.")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("python -m roofline.diff", description=DESCRIPTION, epilog=EPILOG)
+    parser = Parser("python -m roofline.diff", description=DESCRIPTION, epilog=EPILOG)
     add = parser.add_argument
     add("a", metavar="A", help="the calibration before")
     add("b", metavar="B", help="the calibration after")
@@ -97,8 +88,8 @@ def _described(record: Calibration) -> str:
 def _here() -> Here:
     from pathlib import Path
 
+    from roofline.folders import config_home
     from roofline.host.machine import node_id, read_machine, usable_cpus
-    from roofline.host.nodeid import config_folder
     from roofline.store.naming import Here
 
     system = Path("/")
@@ -106,7 +97,7 @@ def _here() -> Here:
     ask = getattr(os, "sched_getaffinity", None)
     allowed = set(ask(0)) if ask else set(range(os.cpu_count() or 1))
     return Here(
-        node=node_id(system, config_folder()),
+        node=node_id(system, config_home()),
         usable_cores=len(usable_cpus(system, allowed)),
         machine_id=read_machine(system).id,
     )

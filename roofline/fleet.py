@@ -9,9 +9,9 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from roofline.commandline import exit_status
+from roofline.commandline import Parser, exit_status
 from roofline.errors import RooflineError
 
 if TYPE_CHECKING:
@@ -50,16 +50,8 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(host.verdict == "slow" for group in found for host in group.hosts) else 0
 
 
-class _Parser(argparse.ArgumentParser):
-    """A command line whose slips are told like any other bad input: in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        """Refuse the arguments."""
-        raise RooflineError(f"{message}; see --help.")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("python -m roofline.fleet", description=DESCRIPTION, epilog=EPILOG)
+    parser = Parser("python -m roofline.fleet", description=DESCRIPTION, epilog=EPILOG)
     add = parser.add_argument
     add("--results", metavar="PATH|URL", help="where records lie (default: as usual)")
     add("--machine", default="", metavar="ID", help="only types of machine that begin like this")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roofline.commandline import exit_status
+from roofline.commandline import Parser, exit_status
 from roofline.errors import RooflineError
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ EPILOG = """Without RECORD.json a quick calibration is taken only where no full 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = _parser().parse_args(arguments)
-    return exit_status(lambda: run(options))
+    return exit_status(lambda: run(_parser().parse_args(arguments)))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     name = "python -m roofline.report"
-    parser = argparse.ArgumentParser(name, description=DESCRIPTION, epilog=EPILOG)
+    parser = Parser(name, description=DESCRIPTION, epilog=EPILOG)
     add = parser.add_argument
     paths: dict[str, Any] = {"nargs": "+", "action": "extend", "type": Path, "metavar": "PATH"}
     add(
@@ -88,13 +87,13 @@ def _read(path: Path) -> Calibration:
 
 def _latest(results: str | None) -> Calibration:
     """Return the newest valid record of this host, or of another one of its type."""
+    from roofline.folders import config_home
     from roofline.host.machine import node_id, read_machine, usable_cpus
-    from roofline.host.nodeid import config_folder
     from roofline.store.files import open_store
 
     store, system = open_store(results), Path("/")
     found = store.latest(
-        node_id(system, config_folder()),
+        node_id(system, config_home()),
         usable_cores=len(usable_cpus(system, _affinity())),
         isa_cap=None,
         machine_id=read_machine(system).id,

@@ -4,6 +4,7 @@ The kernels are compiled once for the whole run, and never into the user's own c
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import settings
 from roofline.host.machine import read_machine, usable_cpus
 from roofline.physics.isa import Vector, vectors
 from roofline.records import MachineSpec
+from tests.reference import FOLDER as REFERENCE
 
 # How long an example takes on a busy machine says nothing about the code.
 settings.register_profile("usual", deadline=None)
@@ -51,3 +53,14 @@ def two_cpus() -> tuple[int, int]:
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an XDG_CACHE_HOME that all tests share: each kernel is compiled once."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store of the records that the repository carries, and of no others.
+
+    The folder `results` holds this host's own, too, once somebody has calibrated.
+    """
+    store = tmp_path_factory.mktemp("kept")
+    shutil.copytree(REFERENCE, store / REFERENCE.name)
+    return store

@@ -15,7 +15,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """Yield the URL of an empty bucket; the environment leads s3fs to it, children included."""
-    pytest.importorskip("moto", reason="the extra [test] brings moto, an S3 server")
+    pytest.importorskip("moto", reason="the extra [test-extras] brings moto, an S3 server")
     s3fs = pytest.importorskip("s3fs", reason="the extra [cloud] brings s3fs")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from roofline.records import Ceiling
 from roofline.store.files import Store
 from tests.reference import reference
 
@@ -55,7 +56,7 @@ def main() -> None:
         path.write_text(path.read_text().replace("2", "3", 1))
 
 
-def _scaled(one, scale):  # type: ignore[no-untyped-def] # a ceiling, times a number
+def _scaled(one: Ceiling, scale: float) -> Ceiling:
     if one.kind != "bandwidth" or scale == 1.0:
         return one
     interval = one.interval and tuple(scale * x for x in one.interval)

@@ -18,9 +18,6 @@ from tests.sweep_builders import make_sweep
 
 __all__ = ["bucket"]
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "results"
-
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,18 +30,18 @@ def answer(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0)
 
 
 def test_what_is_pushed_by_one_is_pulled_by_another(
-    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bucket: str, tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url, here = f"{bucket}/x", str(tmp_path / "here")
-    assert len(answer(capsys, "push", url, "--results", str(RESULTS))["new"]) == 6
-    assert answer(capsys, "push", url, "--results", str(RESULTS))["kept"] == 6
+    assert len(answer(capsys, "push", url, "--results", str(kept))["new"]) == 6
+    assert answer(capsys, "push", url, "--results", str(kept))["kept"] == 6
     first = answer(capsys, "pull", url, "--results", here, "--machine", "intel")
     assert len(first["new"]) == 2
     # Interrupted or partial, the next one goes on.
     rest = answer(capsys, "pull", url, "--results", here)
     assert (len(rest["new"]), rest["kept"], rest["refused"]) == (4, 2, {})
     mine = sorted(p.name for p in Path(here).rglob("*") if p.is_file())
-    assert mine == sorted(p.name for p in RESULTS.glob("*/*/*/*") if p.is_file())
+    assert mine == sorted(p.name for p in kept.glob("*/*/*/*") if p.is_file())
     listed = answer(capsys, "list", "--results", url)
     assert {one["machine"].split("-")[0] for one in listed} == {"amd", "intel"}
 
@@ -59,10 +56,10 @@ def test_what_was_kept_for_oneself_is_not_pushed_unasked(
 
 
 def test_a_damaged_file_is_refused_and_the_rest_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "source"
-    shutil.copytree(RESULTS / "reference", source / "reference")
+    shutil.copytree(kept / "reference", source / "reference")
     (bad,) = source.rglob("*cbac0fe6ac0d.json")
     bad.write_text("{}")
     for verb in ("pull", "merge"):
@@ -73,11 +70,11 @@ def test_a_damaged_file_is_refused_and_the_rest_goes_on(
 
 
 def test_a_folder_without_layout_needs_a_site(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent, store = tmp_path / "sent", str(tmp_path / "store")
     sent.mkdir()
-    for path in (RESULTS / "reference" / "amd-zen3-2c-3297c6e7" / "2026").iterdir():
+    for path in (kept / "reference" / "amd-zen3-2c-3297c6e7" / "2026").iterdir():
         shutil.copy(path, sent)
     refused = answer(capsys, "merge", str(sent), "--results", store, status=1)
     assert "--site" in next(iter(refused["refused"].values()))
@@ -134,12 +131,12 @@ def test_a_frame_has_a_row_a_record_and_a_long_one_a_row_a_ceiling(tmp_path: Pat
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_an_export_reads_back(
-    tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, ending: str, kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if ending == "parquet":
         pytest.importorskip("pyarrow", reason="the extra [parquet] brings pyarrow")
     file = tmp_path / f"all.{ending}"
-    rows = answer(capsys, "export", f"--{ending}", str(file), "--results", str(RESULTS))["rows"]
+    rows = answer(capsys, "export", f"--{ending}", str(file), "--results", str(kept))["rows"]
     read = pandas.read_csv if ending == "csv" else pandas.read_parquet
     assert len(read(file)) == rows == 6
 
@@ -159,8 +156,10 @@ def test_a_record_of_the_future_is_skipped_with_a_warning(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "line", ["show nothing", "export", "supersede x", "merge nowhere", "verify nowhere", "fly", ""]
 )
-def test_bad_input_is_one_sentence(line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    where = ["--results", str(RESULTS)] if " " in line or line == "export" else []
+def test_bad_input_is_one_sentence(
+    line: str, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--results", str(kept)] if " " in line or line == "export" else []
     assert main([*line.split(), *where]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""

@@ -19,8 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the address of a scheduler with eight workers, each a process of its own."""
     pytest.importorskip("distributed", reason="the extra [fleet] brings Dask")
-    from distributed import Scheduler  # noqa: F401 # the import is what is tested above
-
     folder = tmp_path_factory.mktemp("dask")
     file = folder / "scheduler.json"
     dask = [sys.executable, "-m", "distributed.cli"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.conv.reference import convolve
+from benchmarks.conv.weights import Array, Natural, weights_of
 from benchmarks.subjects import registry
 from benchmarks.subjects.library import (
     Bound,
@@ -15,7 +16,7 @@ from benchmarks.subjects.library import (
     Prepared,
     settle,
 )
-from benchmarks.subjects.natural import Array, Natural, correct, weights_of
+from benchmarks.subjects.natural import correct
 from roofline.errors import RooflineError
 from roofline.host.subjects import SUBJECTS, why_absent
 from roofline.host.worker import Worker

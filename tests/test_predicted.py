@@ -15,13 +15,14 @@ from roofline.shapes import default_sweep
 from roofline.store.files import Store
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "results"
 IDS = ("amd-zen3-2c-3297c6e7", "amd-zen4-2c-57821e20", "intel-emeraldrapids-16c-6db7e358")
 
 
 @pytest.mark.parametrize("machine", IDS)
-def test_every_kept_machine_is_predicted_as_its_own_calibration_says(machine: str) -> None:
-    report, operators = predicted(Elsewhere(machine=machine), default_sweep(), Store(RESULTS))
+def test_every_kept_machine_is_predicted_as_its_own_calibration_says(
+    machine: str, kept: Path
+) -> None:
+    report, operators = predicted(Elsewhere(machine=machine), default_sweep(), Store(kept))
     assert report.machine == machine
     assert operators.calibration.machine.id == machine
     assert report.threads == operators.calibration.usable_cores
@@ -32,24 +33,26 @@ def test_every_kept_machine_is_predicted_as_its_own_calibration_says(machine: st
         assert (row.measured, row.ratio, row.verdict) == (None, None, None)
 
 
-def test_a_beginning_that_one_machine_has_is_enough() -> None:
-    report, _ = predicted(Elsewhere(machine="intel", threads=1), default_sweep(), Store(RESULTS))
+def test_a_beginning_that_one_machine_has_is_enough(kept: Path) -> None:
+    report, _ = predicted(Elsewhere(machine="intel", threads=1), default_sweep(), Store(kept))
     assert (report.machine, report.threads) == (IDS[2], 1)
 
 
 @pytest.mark.parametrize(
     ("machine", "says"), [("amd", "several machines.*zen3.*zen4"), ("power", "no machine.*intel")]
 )
-def test_an_unclear_machine_is_refused_with_the_choice(machine: str, says: str) -> None:
+def test_an_unclear_machine_is_refused_with_the_choice(machine: str, says: str, kept: Path) -> None:
     with pytest.raises(RooflineError, match=says):
-        predicted(Elsewhere(machine=machine), default_sweep(), Store(RESULTS))
+        predicted(Elsewhere(machine=machine), default_sweep(), Store(kept))
 
 
-def test_the_command_predicts_without_numba_and_outside_of_a_checkout(tmp_path: Path) -> None:
+def test_the_command_predicts_without_numba_and_outside_of_a_checkout(
+    tmp_path: Path, kept: Path
+) -> None:
     (tmp_path / "numba.py").write_text("raise ImportError('no numba here')\n")
     command = [sys.executable, "-m", "roofline.compare", "--machine", "intel", "--json"]
     done = subprocess.run(
-        [*command, "--results", str(RESULTS)],
+        [*command, "--results", str(kept)],
         cwd=tmp_path,
         env={"PYTHONPATH": f"{tmp_path}:{ROOT}", "PATH": ""},
         capture_output=True,
@@ -63,8 +66,10 @@ def test_the_command_predicts_without_numba_and_outside_of_a_checkout(tmp_path: 
     assert min(row["predicted_seconds"] for row in answer["rows"]) > 0
 
 
-def test_the_table_says_that_nothing_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--machine", "intel", "--results", str(RESULTS), "--random", "5"]) == 0
+def test_the_table_says_that_nothing_was_measured(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--machine", "intel", "--results", str(kept), "--random", "5"]) == 0
     printed = capsys.readouterr()
     assert "emeraldrapids" in printed.out
     assert "Errors" not in printed.out

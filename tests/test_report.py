@@ -101,10 +101,12 @@ def test_unfit_requests_are_one_sentence(
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "two"])
-def test_a_number_of_cores_is_a_count(number: str) -> None:
-    with pytest.raises(SystemExit) as leaving:
-        main([str(GOLDEN), "--threads", number])
-    assert leaving.value.code == 2
+def test_a_number_of_cores_is_a_count(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(GOLDEN), "--threads", number]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert f"{number!r} is no number of cores" in told
+    assert told.count("\n") == 1
 
 
 @pytest.fixture

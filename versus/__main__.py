@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from roofline.commandline import exit_status
+from roofline.commandline import Parser, exit_status
 
 DESCRIPTION = """Compare what we measure with what other tools measure: a C program built by the
 system's compiler, likwid-bench, STREAM-like tools on PATH. Runs take turns (ours, theirs, theirs,
@@ -18,8 +18,7 @@ failed; 130 interrupted. Nothing of the system is changed."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    options = parser().parse_args(arguments)
-    return exit_status(lambda: _run(options))
+    return exit_status(lambda: _run(parser().parse_args(arguments)))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -31,7 +30,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
-    made = argparse.ArgumentParser("python -m versus", description=DESCRIPTION, epilog=EPILOG)
+    made = Parser("python -m versus", description=DESCRIPTION, epilog=EPILOG)
     add = made.add_argument
     names: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "NAME"}
     add("--pairs", type=int, default=9, metavar="N", help="runs of each side (default: 9)")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.folders import config_home
 from roofline.host.activity import busy_cpus
 from roofline.host.checkout import checkout, revision
 from roofline.host.machine import memory_available, node_id, read_machine, team_cpus
-from roofline.host.nodeid import config_folder
 from roofline.host.worker import Worker
 from roofline.physics import isa
 from roofline.records import Calibration, MachineSpec
@@ -89,7 +89,7 @@ def _host(options: argparse.Namespace) -> tuple[Host, tuple[int, ...]]:
 
 def _calibration(results: str | None, cores: int) -> Calibration | None:
     store = Store(resolve_root(results))
-    found = store.latest(node_id(SYSTEM, config_folder()), usable_cores=cores, isa_cap=None)
+    found = store.latest(node_id(SYSTEM, config_home()), usable_cores=cores, isa_cap=None)
     return found.record if found else None
 
 

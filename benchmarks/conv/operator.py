@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.buffers import PAGE, Buffer, random_normal
+from benchmarks.buffers import PAGE, PATTERN, Buffer, random_normal, repeat
 from benchmarks.conv import tables, words
 from benchmarks.conv.layout import Layout
 from benchmarks.conv.recipes import CALL, micro_recipe
 from benchmarks.conv.reference import agrees, outputs_at, positions
 from benchmarks.conv.schedule import Call, Micro, units
+from benchmarks.conv.weights import weights_of
 from benchmarks.kernels import KernelCache, Recipe
 from benchmarks.team import Segment, Team
 from roofline.physics.tiling import from_parameters
@@ -21,9 +22,6 @@ from roofline.physics.workload import ITEM_BYTES, conv_shape
 from roofline.records import Case
 
 Array = NDArray[Any]
-# Values before they repeat: a prime, so that no image, block or copy equals another one, and a
-# kernel that reads the wrong one is noticed.
-_PATTERN = 262_139
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +66,8 @@ class Trained:
 
 def train(layout: Layout, seed: int = 7) -> Trained:
     """Return normal random weights of a layout."""
-    shape = layout.shape
-    size = (shape.out_channels, shape.group_in, *shape.kernel)
-    draw = np.random.default_rng(seed)
-    weights = draw.standard_normal(size, np.float32).astype(shape.dtype)
-    bias = draw.standard_normal(shape.out_channels).astype(shape.dtype) if shape.bias else None
-    return Trained(weights, bias, layout.pack_weights(weights, bias))
+    drawn = weights_of(layout.shape, seed)
+    return Trained(drawn.weights, drawn.bias, layout.pack_weights(drawn.weights, drawn.bias))
 
 
 class Tensors:
@@ -91,7 +85,7 @@ class Tensors:
         # Copies start at different places within a page, as an allocator's would.
         self._strides = [-(-size * layout.item // 64) * 64 for size in sizes]
         self._buffers = [Buffer(stride * copies + PAGE, huge=True) for stride in self._strides]
-        pattern = random_normal(_PATTERN, layout.shape.dtype, seed=11)
+        pattern = random_normal(PATTERN, layout.shape.dtype, seed=11)
         team.each(threads, lambda index: self._touch(index, threads, pattern))
         self._finish(trained)
 
@@ -100,11 +94,7 @@ class Tensors:
         for buffer in self._buffers:
             flat = buffer.view(self.layout.shape.dtype)
             first, last = (flat.size * i // threads for i in (index, index + 1))
-            while first < last:
-                phase = first % pattern.size
-                count = min(last - first, pattern.size - phase)
-                flat[first : first + count] = pattern[phase : phase + count]
-                first += count
+            repeat(pattern, flat, first, last)
 
     def _finish(self, trained: Trained) -> None:
         x = self._every(0, self.layout.x_shape)

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks import cases
-from benchmarks.buffers import Buffer, huge_page_fraction, random_normal
+from benchmarks.buffers import PATTERN, Buffer, huge_page_fraction, random_normal
+from benchmarks.conv.weights import Array, Natural, weights_of
 from benchmarks.sampled import Sampled
-from benchmarks.subjects.natural import Array, Natural, correct, weights_of
+from benchmarks.subjects.natural import correct
 from benchmarks.team import Disturbance
 from benchmarks.timing import repeats_for
 from roofline.errors import CANNOT_MEASURE, RooflineError
@@ -26,8 +27,6 @@ from roofline.host.subjects import Subject
 from roofline.physics.workload import conv_shape
 from roofline.records import Case, ConvShape, Scalar
 
-# As our own operators are fed: a prime number of values before they repeat.
-_PATTERN = 262_139
 # Packed weights of so many operators are kept; the oldest make room.
 _MOST_KEPT = 256
 # A child has gone to sleep when it uses less than this share of a CPU over a short while.
@@ -258,7 +257,7 @@ def pin(cpus: Sequence[int]) -> None:
 
 
 def _values(count: int, dtype: str) -> Array:
-    return np.resize(random_normal(_PATTERN, dtype, seed=11), count)
+    return np.resize(random_normal(PATTERN, dtype, seed=11), count)
 
 
 def _clock_cost(reads: int = 1000) -> float:

@@ -1,33 +1,11 @@
-"""A convolution's tensors as everybody has them, and whether an answer in them is right."""
-
-from dataclasses import dataclass
-from typing import Any
+"""Whether an answer is right that lies as everybody has it: (batch, channels, height, width)."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.conv.layout import Places
 from benchmarks.conv.reference import agrees, outputs_at, positions
+from benchmarks.conv.weights import Array, Natural
 from roofline.records import ConvShape
-
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Natural:
-    """A convolution's weights as everybody has them: (out, in/g, kh, kw), and a bias or None."""
-
-    weights: Array
-    bias: Array | None
-
-
-def weights_of(shape: ConvShape, seed: int = 7) -> Natural:
-    """Return normal random weights, as our own operators draw them."""
-    draw = np.random.default_rng(seed)
-    size = (shape.out_channels, shape.group_in, *shape.kernel)
-    weights = draw.standard_normal(size, np.float32).astype(shape.dtype)
-    bias = draw.standard_normal(shape.out_channels).astype(shape.dtype) if shape.bias else None
-    return Natural(weights, bias)
 
 
 def correct(shape: ConvShape, x: Array, answer: Array, natural: Natural) -> bool:

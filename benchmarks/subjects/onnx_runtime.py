@@ -12,8 +12,8 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
+from benchmarks.conv.weights import Array, Natural
 from benchmarks.subjects.library import Bound, Library, Prepared
-from benchmarks.subjects.natural import Array, Natural
 from roofline.host.subjects import Subject
 from roofline.records import ConvShape, Scalar
 

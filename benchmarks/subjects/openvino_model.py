@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.conv.weights import Array, Natural
 from benchmarks.subjects.library import Bound, Library, Prepared
-from benchmarks.subjects.natural import Array, Natural
 from roofline.host.subjects import Subject
 from roofline.records import ConvShape, Scalar
 

@@ -1,13 +1,11 @@
 """Our own convolution kernels as a subject: prepared, checked once, timed round by round."""
 
-from benchmarks import cases
 from benchmarks.conv.operator import Operator, Plan, Tensors, Trained, plan, train
 from benchmarks.conv.recipes import CALL
 from benchmarks.kernels import KernelCache
 from benchmarks.sampled import Sampled
+from benchmarks.subjects.timed import Timer
 from benchmarks.team import Team
-from benchmarks.timing import repeats_for, team_elapsed
-from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.records import Case
 
 # Packing weights takes longer than copying them: they are kept up to this many bytes in all.
@@ -25,11 +23,11 @@ class Ours:
     """
 
     def __init__(self, team: Team, kernels: KernelCache, clock_cost: float) -> None:
-        self._team, self._kernels, self._clock_cost = team, kernels, clock_cost
+        self._team, self._kernels = team, kernels
+        self._timer = Timer(team, clock_cost)
         self._plans: dict[str, Plan] = {}
         self._trained: dict[str, Trained] = {}
         self._kept = 0
-        self._repeats: dict[str, int] = {}
 
     def prepare(self, case: Case) -> None:
         """Plan a case and compile its kernels."""
@@ -49,18 +47,8 @@ class Ours:
         copies = int(case.parameters.get("copies") or 1)
         tensors = Tensors(planned.layout, trained, copies, self._team, case.threads)
         operator = Operator(planned, tensors, self._kernels)
-        if case.key not in self._repeats:
-            self._check(case, operator, trained)
-            self._repeats[case.key] = self._repeats_of(operator)
-        repeats = self._repeats[case.key]
-        timed = self._team.time(operator.programs(repeats), samples)
-        return Sampled(
-            seconds=[team_elapsed(windows, 0) / repeats for windows in timed.windows],
-            loops=repeats,
-            kernel_digest=operator.digest,
-            dropped=timed.attempts - 1,
-            disturbance=timed.disturbance,
-        )
+        name = f"convolution {planned.layout.shape.text}"
+        return self._timer.run(case, operator, name, lambda: operator.correct(trained), samples)
 
     def _plan(self, case: Case) -> Plan:
         if case.key not in self._plans:
@@ -76,19 +64,3 @@ class Ours:
             self._trained[case.key] = trained
             self._kept += size
         return trained
-
-    def _check(self, case: Case, operator: Operator, trained: Trained) -> None:
-        operator.reset()
-        self._team.time(operator.programs(1), 1)
-        if not operator.correct(trained):
-            raise RooflineError(
-                f"the convolution {operator.plan.layout.shape.text} computes a wrong answer "
-                f"({cases.benchmark(case).check}): nothing it measures can be trusted.",
-                CANNOT_MEASURE,
-            )
-
-    def _repeats_of(self, operator: Operator) -> int:
-        def trial(repeats: int) -> float:
-            return team_elapsed(self._team.time(operator.programs(repeats), 1).windows[0], 0)
-
-        return repeats_for(trial, clock_cost=self._clock_cost)

@@ -5,13 +5,14 @@ import functools
 import os
 import re
 import tempfile
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from benchmarks.conv.weights import Array, Natural
 from benchmarks.subjects.library import Bound, Library, Prepared
-from benchmarks.subjects.natural import Array, Natural
 from roofline.host.subjects import Subject
 from roofline.records import ConvShape, Scalar
 
@@ -54,9 +55,9 @@ class _Conv(Prepared):
         self.details: dict[str, Scalar] = {}
         self._told = False
 
+    @abstractmethod
     def function(self, x: torch.Tensor) -> Callable[[], torch.Tensor]:
         """Return the call."""
-        raise NotImplementedError
 
     def bind(self, x: Array, out: Array) -> Bound:
         """Take the input as it lies; PyTorch allocates its output itself."""

@@ -6,7 +6,7 @@ to C when its last piece of depth is done. One row needs no copy of A or C: it l
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from benchmarks.conv.schedule import Call, Micro
@@ -174,8 +174,8 @@ class Product:
         pitch = (self.shape.columns * item, count * lanes * item)
         start, end = first * lanes * item, first * lanes * self.depth * item
         step = lanes * item
-        if whole:
-            yield Move(
+        yield from self._vectors(
+            Move(
                 source="b",
                 target="weights",
                 start=start,
@@ -185,20 +185,9 @@ class Product:
                 inner=self.shape.depth,
                 inner_step=pitch,
                 step=(step, step),
-            )
-        if rest:
-            yield Move(
-                source="b",
-                target="weights",
-                start=start + whole * step,
-                end=end + whole * step,
-                elements=1,
-                count=1,
-                outer=self.shape.depth,
-                inner=rest,
-                outer_step=pitch,
-                inner_step=(item, item),
-            )
+            ),
+            rest,
+        )
 
     def _pack_rows(
         self, start: int, tiles: Sequence[tuple[int, int]], place: int
@@ -240,8 +229,8 @@ class Product:
         start = first * plane + row * step
         end = (row * self.shape.columns + first * lanes) * item
         pitch = (step, self.shape.columns * item)
-        if whole:
-            yield Move(
+        yield from self._vectors(
+            Move(
                 source="out",
                 target="c",
                 start=start,
@@ -251,19 +240,26 @@ class Product:
                 inner=rows,
                 inner_step=pitch,
                 step=(plane, step),
-            )
+            ),
+            rest,
+        )
+
+    def _vectors(self, full: Move, rest: int) -> Iterator[Move]:
+        """Yield a copy of full vectors of each row, and of the elements of one that isn't full."""
+        if full.count:
+            yield full
         if rest:
-            yield Move(
-                source="out",
-                target="c",
-                start=start + whole * plane,
-                end=end + whole * step,
+            yield replace(
+                full,
+                start=full.start + full.count * full.step[0],
+                end=full.end + full.count * full.step[1],
                 elements=1,
                 count=1,
-                outer=rows,
+                outer=full.inner,
                 inner=rest,
-                outer_step=pitch,
-                inner_step=(item, item),
+                outer_step=full.inner_step,
+                inner_step=(self.item, self.item),
+                step=(0, 0),
             )
 
     def _within(self, first: int, count: int) -> tuple[int, int]:

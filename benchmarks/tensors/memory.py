@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.buffers import PAGE, STAGGER, Buffer, random_normal
+from benchmarks.buffers import PAGE, PATTERN, STAGGER, Buffer, random_normal, repeat
 from benchmarks.team import Team
 
 Array = NDArray[Any]
-# Values before they repeat: a prime, so that no row equals another and a wrong one is noticed.
-_PATTERN = 262_139
 
 
 class Tensor:
@@ -34,12 +32,8 @@ class Tensor:
 
     def fill(self, first: int, last: int, seed: int) -> None:
         """Fill a part with normal random numbers; call it on the thread that will use it."""
-        pattern = random_normal(_PATTERN, self.dtype, seed)
-        while first < last:
-            phase = first % pattern.size
-            count = min(last - first, pattern.size - phase)
-            self.flat[first : first + count] = pattern[phase : phase + count]
-            first += count
+        pattern = random_normal(PATTERN, self.dtype, seed)
+        repeat(pattern, self.flat, first, last)
 
 
 def share(elements: int, threads: int, quantum: int) -> list[range]:

@@ -10,11 +10,9 @@ from roofline.archiving.verify import record_faults
 from roofline.errors import RooflineError
 from roofline.records import Finding
 from roofline.store.files import Store, site_name
-from roofline.store.reading import MAX_BYTES, stamp_of
+from roofline.store.reading import MAX_BYTES, MAX_SAMPLES, stamp_of
 from roofline.store.schema import Record, loads
 from roofline.store.shelf import RECORD, SAMPLES, Address, agrees, parsed
-
-_MOST_SAMPLES = 64 << 20
 
 
 def merge(folder: Path, store: Store, site: str | None, secrets: Iterable[str] = ()) -> Copied:
@@ -75,7 +73,7 @@ def accept(
     if record.samples is not None and SAMPLES.fullmatch(record.samples.name):
         path = beside / record.samples.name
         if path.is_file():
-            samples = plain(path, _MOST_SAMPLES)
+            samples = plain(path, MAX_SAMPLES)
             if hashlib.sha256(samples).hexdigest() != record.samples.sha256:
                 raise RooflineError("its samples are damaged: their hash is another.")
             store.shelf.write(place.beside(path.name), samples)

@@ -19,7 +19,7 @@ from roofline.physics.robust import median
 from roofline.physics.workload import conv_work
 from roofline.records import Calibration, Sweep
 from roofline.store.index import Entry
-from roofline.store.reading import candidates, read
+from roofline.store.reading import MAX_SAMPLES, candidates, read
 from roofline.store.schema import Record
 from roofline.store.shelf import RECORD, SAMPLES, parsed
 
@@ -34,7 +34,6 @@ _UNLIKE = 2.0
 _FEW = 3
 # The record under liquid helium is 9.1 GHz.
 _FASTEST_CLOCK = 9.5e9
-_MOST_SAMPLES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +120,7 @@ def _samples(entry: Entry[Record]) -> Iterator[tuple[Severity, str]]:
         yield "error", "its samples are a link"
     elif not path.is_file():
         yield "warning", "its samples are not there"
-    elif path.stat().st_size > _MOST_SAMPLES:
+    elif path.stat().st_size > MAX_SAMPLES:
         yield "error", "its samples are too large"
     elif hashlib.sha256(path.read_bytes()).hexdigest() != named.sha256:
         yield "error", "its samples are damaged or edited: their hash is another"
@@ -132,8 +131,8 @@ def _samples(entry: Entry[Record]) -> Iterator[tuple[Severity, str]]:
 def _unpacks(path: Path) -> bool:
     try:
         with gzip.open(path) as file:
-            data = file.read(4 * _MOST_SAMPLES + 1)
-        return len(data) <= 4 * _MOST_SAMPLES and isinstance(json.loads(data), dict)
+            data = file.read(4 * MAX_SAMPLES + 1)
+        return len(data) <= 4 * MAX_SAMPLES and isinstance(json.loads(data), dict)
     except (OSError, EOFError, ValueError, RecursionError, zlib.error):
         return False
 

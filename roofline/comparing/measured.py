@@ -10,9 +10,10 @@ from pathlib import Path
 import roofline
 from roofline import shapes
 from roofline.comparing.calibrated import described, newest, now
-from roofline.comparing.operators import SUBJECTS, Operators, check_layer
+from roofline.comparing.operators import Operators, check_layer, check_subject
 from roofline.comparing.session import Job, measure
 from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.folders import config_home
 from roofline.host.checkout import checkout, revision
 from roofline.host.child import Progress
 from roofline.host.machine import (
@@ -21,7 +22,6 @@ from roofline.host.machine import (
     read_machine,
     team_cpus,
 )
-from roofline.host.nodeid import config_folder
 from roofline.host.worker import Worker
 from roofline.physics import isa
 from roofline.records import Layer, Software, Sweep
@@ -65,9 +65,7 @@ def measured(
         RooflineError: something is asked for that can't be run, or can't be measured here.
 
     """
-    if wish.subject not in SUBJECTS:
-        known = ", ".join(SUBJECTS)
-        raise RooflineError(f"unknown subject {wish.subject!r}: choose one of {known}.")
+    check_subject(wish.subject)
     layers = wanted_layers(wish)
     if platform.system() != "Linux":
         raise RooflineError("measuring needs Linux; --measured works anywhere.", CANNOT_MEASURE)
@@ -103,7 +101,7 @@ def wanted_layers(wish: Wish) -> tuple[Layer, ...]:
 
 def host() -> tuple[str, str]:
     """Return this host's opaque name and its type of machine."""
-    return node_id(SYSTEM, config_folder()), read_machine(SYSTEM).id
+    return node_id(SYSTEM, config_home()), read_machine(SYSTEM).id
 
 
 def _job(
@@ -117,7 +115,7 @@ def _job(
     if wish.site is not None:
         store.check_writable(wish.site, machine.id)
     # From here on something may be written: a key that names this host, a calibration.
-    node = node_id(SYSTEM, config_folder())
+    node = node_id(SYSTEM, config_home())
     found = newest(
         store,
         node,

@@ -136,6 +136,17 @@ class Operators:
                 check_layer(layer, self.vector, memory_available, self.copies(layer))
 
 
+def check_subject(name: str) -> None:
+    """Refuse a subject that no layer can be predicted for.
+
+    Raises:
+        RooflineError: it is none of `SUBJECTS`.
+
+    """
+    if name not in SUBJECTS:
+        raise RooflineError(f"unknown subject {name!r}: choose one of {', '.join(SUBJECTS)}.")
+
+
 def check_layer(layer: Layer, vector: Vector, memory_available: int, copies: int = 1) -> None:
     """Refuse a layer that can't be run on these vectors in so much memory.
 

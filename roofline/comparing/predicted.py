@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from roofline.comparing.operators import SUBJECTS, Operators, check_layer
+from roofline.comparing.operators import Operators, check_layer, check_subject
 from roofline.comparing.reporting import predictions
 from roofline.errors import RooflineError
 from roofline.records import Calibration, Layer, Report
@@ -39,9 +39,7 @@ def predicted(wish: Elsewhere, layers: Sequence[Layer], store: Store) -> tuple[R
         RooflineError: the store knows no such machine, or several, or too little of it.
 
     """
-    if wish.subject not in SUBJECTS:
-        known = ", ".join(SUBJECTS)
-        raise RooflineError(f"unknown subject {wish.subject!r}: choose one of {known}.")
+    check_subject(wish.subject)
     entry = calibration_of_machine(wish, store)
     threads = wish.threads or entry.record.usable_cores
     operators = Operators(entry.record, threads, cold=wish.cold)

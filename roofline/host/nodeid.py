@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 
 from roofline.errors import CANNOT_MEASURE, RooflineError
@@ -16,13 +15,6 @@ _MACHINE_ID = "etc/machine-id"
 # machine-id(5) asks that it be exposed only hashed with a key of the application's own.
 _SALT = "calibrated-roofline/node/1"
 _KEY = re.compile(r"[0-9a-f]{64}")
-
-
-def config_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the user's folder for what this suite keeps about the host."""
-    base = Path(environ.get("XDG_CONFIG_HOME", ""))
-    home = base if base.is_absolute() else Path.home() / ".config"
-    return home / "calibrated-roofline"
 
 
 def node_id(root: Path, config: Path) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from roofline.physics import tiling
+from roofline.physics.cache_shares import shares
 from roofline.physics.isa import Vector
 from roofline.physics.tiling import Tiling, lanes_of, split
 from roofline.physics.workload import ITEM_BYTES
@@ -20,8 +21,6 @@ from roofline.records import ConvShape, GemmShape, MachineSpec, Scalar, Traffic
 _LONGEST_TURN = 8
 # Registers of products that are instructions of their own, as convolutions' tiles count them.
 _PRODUCTS = 3
-# Where the machine doesn't tell.
-_UNKNOWN = {1: 32 << 10, 2: 256 << 10}
 _NUMBERS = ("tile_rows", "tile_blocks", "depth", "rows", "grid_rows", "grid_columns")
 
 
@@ -93,9 +92,10 @@ def choose(shape: GemmShape, vector: Vector, machine: MachineSpec, threads: int 
     panels = -(-blocks(shape, lanes) // tile.blocks)
     tiles = len(split(shape.rows, tile.columns))
     grid = _grid(tiles, panels, threads)
-    depth = _depth(shape, tile, _cache(machine, 1))
+    caches = shares(machine)
+    depth = _depth(shape, tile, caches[1])
     own = -(-tiles // grid[0])
-    fitting = max(1, _cache(machine, 2) // 2 // (depth * item * tile.columns))
+    fitting = max(1, caches[2] // 2 // (depth * item * tile.columns))
     rows = math.ceil(own / math.ceil(own / fitting)) * tile.columns
     return Blocking(
         lanes=lanes,
@@ -187,11 +187,3 @@ def _grid(tiles: int, panels: int, threads: int) -> tuple[int, int]:
 
     rows = min((n for n in range(1, threads + 1) if threads % n == 0), key=cost)
     return rows, threads // rows
-
-
-def _cache(machine: MachineSpec, level: int) -> int:
-    """Return one core's share of a cache level, in bytes."""
-    for cache in machine.caches:
-        if cache.kind != "instruction" and cache.level == level:
-            return cache.size_bytes // max(1, cache.shared_by // machine.threads_per_core)
-    return _UNKNOWN[level]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from roofline.errors import RooflineError
+from roofline.folders import cache_home
 from roofline.records import FORMAT
 from roofline.store.index import Entry, Found, choose, digest_in
 from roofline.store.outlines import COLUMNS, KEY, Key, Line, Outline, outline_of
@@ -238,9 +239,7 @@ def _opened(file: Path | None) -> sqlite3.Connection:
 
 def _file(root: Path) -> Path | None:
     """Return where a store's catalogue is kept, or None where there is no such place."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    base = given if given.is_absolute() else Path.home() / ".cache"
-    folder = base / "calibrated-roofline" / "catalogues"
+    folder = cache_home() / "catalogues"
     name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from roofline.errors import RooflineError, RooflineWarning
+from roofline.folders import cache_home
 from roofline.store.files import LOCAL_SITE, Store, default_root, site_name
 from roofline.store.publish import make_folder, publish
 from roofline.store.shelf import Address, Folder, agrees, is_record, parsed
@@ -188,10 +189,8 @@ class CloudStore(Store):
 
 def open_cloud(url: str, environ: Mapping[str, str] = os.environ) -> CloudStore:
     """Return the store at a URL."""
-    base = Path(environ.get("XDG_CACHE_HOME", ""))
-    cache = base if base.is_absolute() else Path.home() / ".cache"
     known = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
-    root = cache / "calibrated-roofline" / "archives" / known
+    root = cache_home(environ) / "archives" / known
     return CloudStore(root, Cloud(url.rstrip("/")))
 
 

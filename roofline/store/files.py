@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roofline.errors import RooflineError
+from roofline.folders import data_home
 from roofline.records import Calibration, Samples, Sweep
 from roofline.store.index import Entry, Found, choose
 from roofline.store.publish import make_folder, publish, tidy
@@ -254,9 +255,7 @@ def default_root(package_dir: Path, environ: Mapping[str, str] = os.environ) -> 
     checkout = package_dir.parent
     if (checkout / "benchmarks").is_dir() and (checkout / "setup.cfg").is_file():
         return checkout / "results"
-    data = Path(environ.get("XDG_DATA_HOME", ""))
-    home = data if data.is_absolute() else Path.home() / ".local" / "share"
-    return home / "calibrated-roofline"
+    return data_home(environ)
 
 
 def resolve_root(argument: str | None, environ: Mapping[str, str] = os.environ) -> Path:

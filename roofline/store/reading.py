@@ -12,7 +12,8 @@ from roofline.store.index import Entry, when
 from roofline.store.schema import FutureFormatError, Record, RecordT, compact, kind_of, loads
 from roofline.store.shelf import RECORD, digest_of
 
-MAX_BYTES = 1_000_000
+# Of a record, and of the samples beside it.
+MAX_BYTES, MAX_SAMPLES = 1_000_000, 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
