@@ -26,6 +26,7 @@ from benchmarks import assembly
 from benchmarks.assembly import Expectation, Verdict
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.folders import cache_home
+from roofline.physics import reach
 from roofline.records import Scalar
 
 _SOURCE = '''"""A generated kernel."""
@@ -174,8 +175,8 @@ def _sources(recipe: Recipe) -> list[str]:
     here = Path(__file__).parent
     own = here.parent.joinpath(*recipe.module.split(".")).with_suffix(".py")
     files = {here / name for name in ("simd.py", "primitives.py", "assembly.py", "kernels.py")}
-    # A folder's kernels read tables whose words are numbered in a file of their own.
-    files |= {own, own.parent / "words.py"}
+    # A folder's kernels share their loops, and tables whose words are numbered in another file.
+    files |= {own, *(own.parent / name for name in ("words.py", "tile.py")), Path(reach.__file__)}
     return [path.read_text() for path in sorted(files) if path.exists()]
 
 

@@ -19,7 +19,7 @@ from benchmarks.conv.reference import convolve
 from benchmarks.kernels import KernelCache, cache_folder
 from benchmarks.team import Team
 from roofline.host.machine import read_machine
-from roofline.physics import isa, tiling
+from roofline.physics import choice, isa
 from roofline.physics.isa import Vector
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import check
@@ -109,7 +109,7 @@ def _affordable(shape: ConvShape, least: int) -> ConvShape:
 @st.composite
 def tilings(draw: st.DrawFn, shape: ConvShape, vector: Vector, threads: int) -> Tiling:
     """Draw how a shape is cut: as chosen, or otherwise but legally."""
-    chosen = tiling.choose(shape, vector, HOST, threads)
+    chosen = choice.choose(shape, vector, HOST, threads)
     if draw(st.booleans()):
         return chosen
 
@@ -125,12 +125,15 @@ def tilings(draw: st.DrawFn, shape: ConvShape, vector: Vector, threads: int) -> 
         blocks, chunk = fewer(chosen.blocks, (1, 2)), fewer(chosen.chunk, (1, 2))
         return replace(changed, blocks=blocks, chunk=chunk)
     taps = fewer(chosen.taps, (1, 2, 3))
+    if chosen.strategy == "permute":
+        most = choice.widest_permuted(vector, chosen.lanes, taps)
+        changed = replace(changed, columns=min(most, changed.columns))
     return replace(changed, taps=taps, along=draw(st.sampled_from((True, False))))
 
 
 def case_of(shape: ConvShape, vector: Vector, cut: Tiling | None = None, threads: int = 1) -> Case:
     """Return the case of a shape, cut as chosen unless told otherwise."""
-    cut = cut or tiling.choose(shape, vector, HOST, threads)
+    cut = cut or choice.choose(shape, vector, HOST, threads)
     return Case(
         benchmark="conv",
         parameters={**shape.parameters, **cut.parameters, "fused": vector.fused},

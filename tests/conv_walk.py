@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks.conv import words
+from benchmarks.conv.lanes import pattern
 from benchmarks.conv.layout import Layout
-from benchmarks.conv.micro import pattern
 from benchmarks.conv.schedule import FILL, Call
 from benchmarks.conv.tables import shared_words
-from roofline.physics.tiling import Tiling, planar, strategy, unroll
+from roofline.physics.tiling import Tiling, planar, slots, strategy, unroll
 from roofline.records import ConvShape
 
 Array = NDArray[Any]
@@ -129,8 +129,12 @@ class Walk:
         lanes, item = self.layout.tiling.lanes, self.layout.item
         if call.micro == FILL:
             return np.zeros(lanes)
-        walk = self._broadcast if self.layout.tiling.strategy == "broadcast" else self._lanewise
-        x_at, weights_at = walk(call, block)
+        if self.layout.tiling.strategy == "broadcast":
+            x_at, weights_at = self._broadcast(call, block)
+        else:
+            x_at, weights_at = self._lanewise(call, column)
+        if not len(weights_at):
+            return np.zeros(lanes)
         stride = self.shape.stride[1] * self.layout.inputs.lanes * item
         x_at = (x_at + call.x + tile * call.x_tile + column * stride) // item
         weights_at = (weights_at + call.weights) // item
@@ -157,12 +161,15 @@ class Walk:
         weights = c * call.weights_block + kh * call.weights_row + vectors * lanes * item
         return x.reshape(-1, 1), weights.ravel()
 
-    def _lanewise(self, call: Call, _block: int) -> tuple[Array, Array]:
-        """Return the offsets of inputs (products, lanes) and of weights."""
+    def _lanewise(self, call: Call, column: int) -> tuple[Array, Array]:
+        """Return the offsets of inputs (products, lanes) and of weights, of a column's taps."""
         layout, shared = self.layout, self._shared
         vector = layout.tiling.lanes * layout.item
         assert call.micro.taps == call.taps
-        kh, i, kw = np.indices((call.rows, call.channels, call.taps))
+        reach = call.micro.reach(self.shape.stride[1], self.shape.dilation[1])
+        taps = [tap for uses in reach.uses().values() for at, tap in uses if at == column]
+        kh, i, kw = np.indices((call.rows, call.channels, len(taps)))
+        kw = np.array(taps, np.int64)[kw]
         x = kh * shared[words.X_ROW] + kw * self.shape.dilation[1] * vector
         weights = kh * call.weights_row + i * shared[words.WEIGHTS_CHANNEL] + kw * vector
         picked = np.array([self._pattern(call, channel) for channel in range(call.channels)])
@@ -179,4 +186,4 @@ class Walk:
             integers = self._weights.view(np.int32 if layout.item == 4 else np.int64)
             return integers[start : start + lanes].astype(np.int64)
         first = call.micro.first + channel
-        return np.array(pattern(first, lanes, shape.group_in, shape.group_out))
+        return np.array(pattern(first, lanes, *slots(shape, lanes)))

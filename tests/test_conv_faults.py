@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.conv import words
 from benchmarks.conv.operator import Operator, plan
-from roofline.physics import tiling
+from roofline.physics import choice
 from roofline.physics.isa import Vector
 from roofline.physics.tiling import lanes_of
 from roofline.records import Case, ConvShape
@@ -66,7 +66,7 @@ def small(channels: tuple[int, int], groups: int, vector: Vector, **changes: int
         groups=groups,
         bias=True,
     )
-    cut = tiling.choose(shape, vector, HOST)
+    cut = choice.choose(shape, vector, HOST)
     return case_of(shape, vector, replace(cut, rows=6, columns=3, **changes))
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from benchmarks.conv.lanes import pattern
 from benchmarks.conv.layout import Layout
-from benchmarks.conv.micro import pattern
 from roofline.physics import tiling
 from roofline.physics.tiling import Tiling
 from roofline.records import ConvShape
@@ -132,14 +132,17 @@ def one_by_one(layout: Layout, weights: np.ndarray) -> Iterator[float]:
 def _where_channels_are_lanes(layout: Layout, weights: np.ndarray) -> Iterator[float]:
     shape, lanes = layout.shape, layout.tiling.lanes
     together = lanes // max(shape.group_in, shape.group_out)
+    slot = lanes // together
     for block in range(-(-shape.groups // together)):
         for kh in range(shape.kernel[0]):
             for c in range(shape.group_in):
                 for kw in range(shape.kernel[1]):
                     for lane in range(lanes):
-                        group = block * together + lane // shape.group_out
-                        real = lane < together * shape.group_out and group < shape.groups
-                        o = group * shape.group_out + lane % shape.group_out
+                        place, within = divmod(lane, slot)
+                        group = block * together + place
+                        real = place < together and within < shape.group_out
+                        real = real and group < shape.groups
+                        o = group * shape.group_out + within
                         yield weights[o, c, kh, kw] if real else 0
 
 
@@ -213,8 +216,8 @@ def test_a_pattern_names_the_inputs_of_each_output(layout: Layout) -> None:
         ((1, 4, 2, 2), [1, 1, 3, 3]),
         ((0, 8, 1, 2), [0, 0, 1, 1, 2, 2, 3, 3]),
         ((4, 8, 1, 2), [4, 4, 5, 5, 6, 6, 7, 7]),
-        ((2, 8, 3, 1), [2, 5, 5, 5, 5, 5, 5, 5]),
-        ((0, 8, 3, 3), [0, 0, 0, 3, 3, 3, 3, 3]),
+        ((2, 8, 4, 4), [2, 2, 2, 2, 6, 6, 6, 6]),
+        ((0, 16, 3, 3), [0, 0, 0, 3, 3, 3, 6, 6, 6, 9, 9, 9, 12, 12, 12, 12]),
     ],
 )
 def test_patterns_by_hand(arguments: tuple[int, int, int, int], lanes: list[int]) -> None:
@@ -225,7 +228,7 @@ def test_patterns_by_hand(arguments: tuple[int, int, int, int], lanes: list[int]
     ("dtype", "bits", "indexed"),
     [
         ("float32", 512, True),
-        ("float32", 256, True),
+        ("float32", 256, False),
         ("float32", 128, False),
         ("float64", 512, True),
         ("float64", 256, False),
@@ -240,3 +243,25 @@ def test_lanes_are_indexed_where_an_instruction_does_that(
     )
     cut = Tiling(strategy=tiling.strategy(shape, lanes), lanes=lanes, columns=1)
     assert Layout(shape, cut).indexed == indexed
+
+
+@pytest.mark.parametrize(
+    ("channels", "outputs", "indexed"),
+    [(2, 2, False), (3, 3, False), (4, 4, False), (4, 1, False), (2, 4, True), (1, 4, True)],
+)
+def test_a_pattern_is_read_on_256_bits_where_lanes_leave_their_half(
+    channels: int, outputs: int, indexed: bool
+) -> None:
+    """Several output vectors take their groups from one input vector: from its other half, too."""
+    shape = ConvShape(
+        in_channels=8 * channels,
+        height=1,
+        width=1,
+        out_channels=8 * outputs,
+        kernel=(1, 1),
+        groups=8,
+    )
+    layout = Layout(shape, Tiling(strategy="permute", lanes=8, columns=1))
+    assert layout.indexed == indexed
+    half = np.arange(8) // 4
+    assert indexed == any((row // 4 != half).any() for row in layout.patterns)

@@ -77,7 +77,7 @@ def test_a_unit_costs_its_multiply_adds(layout: Layout) -> None:
 @few
 @given(layout=little())
 def test_only_what_no_tap_reaches_is_filled(layout: Layout) -> None:
-    """Where channels are lanes; a broadcast tile is filled when all its columns share no tap."""
+    """A broadcast tile is filled when all its columns share no tap, else when none has any."""
     shape, tiling = layout.shape, layout.tiling
     filled = np.zeros(layout.out_shape[:4], np.int64)
     walk = Walk(layout)
@@ -86,10 +86,11 @@ def test_only_what_no_tap_reaches_is_filled(layout: Layout) -> None:
             for place in walk.run(call):
                 filled.flat[place // tiling.lanes] += 1
     by_column = [set(taps) for taps in valid_taps(shape, 1)]
-    if tiling.strategy == "broadcast" and not is_flat(shape):
+    if not is_flat(shape):
+        shared = set.intersection if tiling.strategy == "broadcast" else set.union
         for start, count in split(shape.out_width, tiling.columns):
             tile = slice(start, start + count)
-            by_column[tile] = [set.intersection(*by_column[tile])] * count
+            by_column[tile] = [shared(*by_column[tile])] * count
     served = np.outer([len(taps) for taps in valid_taps(shape, 0)], list(map(len, by_column)))
     assert (filled == (served == 0)).all()
 

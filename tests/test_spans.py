@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roofline.physics.choice import choose
+from roofline.physics.reach import Reach
 from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
-from roofline.physics.tiling import Tiling, choose, depth, flattened, is_flat, planar, unroll
+from roofline.physics.tiling import Tiling, depth, flattened, is_flat, planar, unroll
 from roofline.physics.workload import valid_taps
 from roofline.records import ConvShape
 from tests.tilings import AVX512, MACHINE, chosen, conv, legal
@@ -27,6 +29,16 @@ def places(span: Span) -> list[Place]:
     return found
 
 
+def columns_of(span: Span, column: int, shape: ConvShape, tiling: Tiling) -> list[int]:
+    """Return the kernel columns that a column of a span's tiles takes."""
+    if tiling.strategy == "broadcast":
+        return list(span.kernel_columns)
+    taps, start = len(span.kernel_columns), span.kernel_columns.start
+    facts = (shape.stride[1], shape.dilation[1], span.before, span.after)
+    uses = Reach(span.columns, taps, *facts).uses().values()
+    return [start + tap for pairs in uses for at, tap in pairs if at == column]
+
+
 def in_order(shape: ConvShape, tiling: Tiling) -> list[Span]:
     """Return the spans of a whole flattened shape."""
     return [span for part in row_blocks(shape, tiling) for span in spans(shape, tiling, part)]
@@ -38,8 +50,9 @@ def check_taps(shape: ConvShape, tiling: Tiling) -> None:
     by_row, by_column = valid_taps(flat, 0), valid_taps(flat, 1)
     given_taps: Counter[tuple[Place, Place]] = Counter()
     for span in in_order(flat, tiling):
-        taps = [(i, j) for i in span.kernel_rows for j in span.kernel_columns]
-        given_taps.update((place, tap) for place in places(span) for tap in taps)
+        for index, place in enumerate(places(span)):
+            columns = columns_of(span, index % span.columns, flat, tiling)
+            given_taps.update((place, (i, j)) for i in span.kernel_rows for j in columns)
     wanted = {
         ((row, column), (i, j))
         for row, rows in enumerate(by_row)
@@ -112,12 +125,23 @@ def lanewise(columns: int, taps: int, *, along: bool = False) -> Tiling:
 
 
 def test_a_padded_row_has_an_edge_on_each_side() -> None:
-    """Where channels are lanes, columns of a tile share their taps."""
-    found = in_order(conv(16, 16, 8, groups=16), lanewise(6, 3))
-    middle = [(s.column, s.columns, s.kernel_columns) for s in found if s.kernel_rows == range(3)]
-    assert middle == [(0, 1, range(1, 3)), (1, 6, range(3)), (7, 1, range(2))]
-    assert [(s.row, s.tiles) for s in found if s.column == 1] == [(0, 1), (1, 6), (7, 1)]
+    """Where channels are lanes, an edge is what a tile of its own kernel leaves out."""
+    found = in_order(conv(16, 16, 12, groups=16), lanewise(4, 3))
+    middle = [(s.column, s.columns, s.before, s.after) for s in found if s.kernel_rows == range(3)]
+    assert middle == [(0, 4, 1, 0), (4, 4, 0, 0), (8, 4, 0, 1)]
+    assert [(s.row, s.tiles) for s in found if s.column == 4] == [(0, 1), (1, 10), (11, 1)]
     assert all(span.down and span.first for span in found)
+    assert {span.kernel_columns for span in found} == {range(3)}
+
+
+def test_taps_that_no_column_has_are_no_span() -> None:
+    """Two columns of nine taps by twos: the outer ones fall on padding alone."""
+    found = in_order(conv(16, 16, 2, (1, 9), groups=16, height=1), lanewise(2, 2))
+    taps = [(s.kernel_columns, s.before, s.after, s.first) for s in found]
+    assert taps == [
+        (range(2, 4), 2, 0, True),
+        (range(4, 6), 0, 1, False),
+    ]
 
 
 def test_along_a_row_equal_tiles_are_one_span() -> None:
@@ -148,14 +172,12 @@ def test_rows_of_padding_alone_have_nothing_added(along: bool) -> None:
 
 
 def test_a_kernel_row_that_is_too_wide_is_added_in_pieces() -> None:
-    """Nine taps, four at once: the rest is added to what the first piece stored."""
+    """Nine taps, four at once at most: three times three, added to what the first ones stored."""
     shape = conv(16, 16, 22, (1, 9), groups=16, height=1, padding=(0, 0))
     found = in_order(shape, lanewise(7, 4))
     taps = [(s.column, s.kernel_columns, s.first) for s in found]
     assert taps == [
-        *((column, range(4), True) for column in (0, 7)),
-        *((column, range(4, 8), False) for column in (0, 7)),
-        *((column, range(8, 9), False) for column in (0, 7)),
+        (column, range(start, start + 3), start == 0) for column in (0, 7) for start in (0, 3, 6)
     ]
 
 

@@ -10,9 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from benchmarks.conv.layout import Layout
-from roofline.physics import tiling
+from roofline.physics import choice, tiling
+from roofline.physics.choice import choose
 from roofline.physics.isa import Vector
-from roofline.physics.tiling import Tiling, choose, from_parameters, lanes_of, split
+from roofline.physics.tiling import Tiling, from_parameters, lanes_of, split
 from roofline.physics.workload import ITEM_BYTES, conv_work
 from roofline.records import Cache, ConvShape
 from tests.builders import make_machine
@@ -77,7 +78,7 @@ def test_a_tile_never_asks_for_more_registers_than_there_are(
 def test_a_tile_is_no_larger_than_the_output(case: tuple[ConvShape, Vector, Tiling]) -> None:
     shape, _, cut = case
     flat = tiling.flattened(shape)
-    assert cut.columns <= min(flat.out_width, tiling.WIDEST_TILE)
+    assert cut.columns <= min(flat.out_width, choice.WIDEST_TILE)
     assert cut.blocks <= tiling.out_blocks(shape, cut.lanes)
     assert cut.taps <= shape.kernel[1]
     total = math.ceil(flat.out_width / cut.columns) if tiling.is_flat(shape) else shape.out_height
@@ -118,9 +119,9 @@ def test_two_taps_that_share_no_inputs_leave_room_for_both(stride: int, columns:
 
 
 def test_a_tile_that_leaves_the_sums_waiting_costs_the_latency() -> None:
-    assert tiling.cycles(1, 1) == pytest.approx(4.25 + 0.1 * 2)
-    assert tiling.cycles(14, 2) == pytest.approx(14 + 0.1 * 16)
-    assert tiling.cycles(14, 1) == pytest.approx(7.5 + 0.1 * 15)
+    assert choice.cycles(1, 1) == pytest.approx(4.25 + 0.1 * 2)
+    assert choice.cycles(14, 2) == pytest.approx(14 + 0.1 * 16)
+    assert choice.cycles(14, 1) == pytest.approx(7.5 + 0.1 * 15)
 
 
 def test_taps_of_a_wide_kernel_row_are_cut_evenly() -> None:
@@ -134,7 +135,7 @@ def test_single_vectors_use_all_registers_but_those_of_weights_and_three_more() 
     """Ten sums beside three taps on sixteen registers; on 32 the widest tile fits."""
     wide = conv(32, 32, 140, groups=32)
     assert choose(wide, AVX2, MACHINE).columns == 10
-    assert choose(wide, AVX512, MACHINE).columns == tiling.WIDEST_TILE
+    assert choose(wide, AVX512, MACHINE).columns == choice.WIDEST_TILE
 
 
 def test_a_pattern_in_the_code_gets_a_narrow_tile() -> None:

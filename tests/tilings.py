@@ -4,8 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from roofline.physics.choice import choose
 from roofline.physics.isa import Vector
-from roofline.physics.tiling import Tiling, choose, strategy
+from roofline.physics.tiling import Tiling, strategy
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import Cache, ConvShape, MachineSpec
 from tests.builders import make_machine

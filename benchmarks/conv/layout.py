@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.conv.micro import pattern
+from benchmarks.conv.lanes import pattern
 from benchmarks.simd import PERMUTES
 from roofline.physics.tiling import (
     Tiling,
@@ -21,11 +21,14 @@ from roofline.physics.tiling import (
     out_blocks,
     parts_in_vector,
     planar,
+    slots,
 )
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape
 
 Array = NDArray[Any]
+# Some instructions permute lanes within so many bits only.
+_HALF_BITS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,32 @@ class Layout:
     tiling: Tiling
     fused: bool = True
 
-    @property
+    @cached_property
     def indexed(self) -> bool:
-        """Whether an instruction permutes by a pattern that is read."""
+        """Whether an instruction permutes by a pattern that is read.
+
+        On 256 bits only where lanes leave their half: within it, others permute as they load.
+        """
         bits = 8 * self.item * self.tiling.lanes
         # Such instructions came with fused ones; elsewhere the compiler would end the process.
-        return self.fused and (self.shape.dtype, bits) in PERMUTES
+        able = self.fused and (self.shape.dtype, bits) in PERMUTES
+        return able and (bits > 2 * _HALF_BITS or self._crosses(_HALF_BITS // (8 * self.item)))
+
+    def _crosses(self, half: int) -> bool:
+        own = np.arange(self.tiling.lanes) // half
+        return bool((self.patterns // half != own).any())
+
+    @cached_property
+    def patterns(self) -> NDArray[np.int64]:
+        """Which input lane each output lane takes: (parts x channels of a group, lanes)."""
+        shape, lanes = self.shape, self.tiling.lanes
+        step = groups_in_vector(shape, lanes) * shape.group_in
+        rows = [
+            pattern(part * step + channel, lanes, *slots(shape, lanes))
+            for part in range(self.parts)
+            for channel in range(shape.group_in)
+        ]
+        return np.array(rows, np.int64)
 
     @cached_property
     def item(self) -> int:
@@ -86,12 +109,26 @@ class Layout:
         if self.tiling.strategy == "broadcast" and planar(self.shape, lanes):
             channels = np.arange(self.shape.in_channels)
             return Places(channels, np.zeros_like(channels), channels.size, 1)
-        return _places(self.shape, self.tiling, self.shape.group_in, self.parts)
+        return self._places(0, self.shape.group_in, self.parts)
 
     @cached_property
     def outputs(self) -> Places:
         """Where output channels lie."""
-        return _places(self.shape, self.tiling, self.shape.group_out, 1)
+        return self._places(1, self.shape.group_out, 1)
+
+    def _places(self, side: int, group: int, parts: int) -> Places:
+        """Return the places of a tensor's channels; a vector holds that many parts of groups."""
+        shape, lanes = self.shape, self.tiling.lanes
+        number, within = np.divmod(np.arange(shape.groups * group), group)
+        if self.tiling.strategy == "broadcast":
+            per_group = -(-group // lanes)
+            block, lane = np.divmod(within, lanes)
+            return Places(number * per_group + block, lane, shape.groups * per_group, lanes)
+        together, slot = groups_in_vector(shape, lanes), slots(shape, lanes)[side]
+        part, place = np.divmod(number, together)
+        block, position = np.divmod(part, parts)
+        lane = position * together * group + place * slot + within
+        return Places(block, lane, -(-shape.groups // (together * parts)), lanes)
 
     @cached_property
     def parts(self) -> int:
@@ -143,33 +180,8 @@ class Layout:
             flat[self.factors : end].reshape(-1, places.lanes)[places.block, places.lane] = bias
         if self.tiling.strategy == "permute":
             integer = np.int32 if self.item == 4 else np.int64
-            flat[end:].view(integer)[:] = self._indices().ravel()
+            flat[end:].view(integer)[:] = self.patterns.ravel()
         return flat
-
-    def _indices(self) -> NDArray[np.int64]:
-        shape, lanes = self.shape, self.tiling.lanes
-        step = groups_in_vector(shape, lanes) * shape.group_in
-        rows = [
-            pattern(part * step + i, lanes, shape.group_in, shape.group_out)
-            for part in range(self.parts)
-            for i in range(shape.group_in)
-        ]
-        return np.array(rows, np.int64)
-
-
-def _places(shape: ConvShape, tiling: Tiling, group: int, parts: int) -> Places:
-    """Return the places of a tensor's channels; a vector holds that many parts of whole groups."""
-    channel = np.arange(shape.groups * group)
-    number, within = np.divmod(channel, group)
-    if tiling.strategy == "broadcast":
-        per_group = -(-group // tiling.lanes)
-        block, lane = np.divmod(within, tiling.lanes)
-        return Places(number * per_group + block, lane, shape.groups * per_group, tiling.lanes)
-    together = groups_in_vector(shape, tiling.lanes)
-    part, place = np.divmod(number, together)
-    block, position = np.divmod(part, parts)
-    lane = position * together * group + place * group + within
-    return Places(block, lane, -(-shape.groups // (together * parts)), tiling.lanes)
 
 
 def _broadcast_weights(layout: Layout, weights: Array) -> Array:

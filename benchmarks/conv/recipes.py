@@ -5,43 +5,52 @@ from benchmarks.conv.layout import Layout
 from benchmarks.conv.schedule import FILL, Micro
 from benchmarks.kernels import Recipe
 from benchmarks.mnemonics import add, fused_multiply_add
-from roofline.physics.tiling import planar, unroll
+from roofline.physics.tiling import planar, slots, unroll
 from roofline.records import Scalar
 
-MODULE = "benchmarks.conv.micro"
+MODULE, LANES = "benchmarks.conv.micro", "benchmarks.conv.lanes"
+Arguments = tuple[tuple[str, Scalar], ...]
 CALL = Recipe("benchmarks.conv.call", "build")
 
 
 def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Recipe:
     """Return the recipe of one register tile."""
     shape, tiling = layout.shape, layout.tiling
-    common: tuple[tuple[str, Scalar], ...] = (("dtype", shape.dtype), ("bits", bits))
+    common: Arguments = (("dtype", shape.dtype), ("bits", bits))
     if micro == FILL:
         return Recipe(MODULE, "build_fill", common)
     common += (("fused", fused), ("columns", micro.columns))
-    stride = shape.stride[1]
     if tiling.strategy != "broadcast":
-        common += (("taps", micro.taps), ("stride", stride), ("dilation", shape.dilation[1]))
-        count = micro.columns * micro.taps
-        if tiling.strategy == "lanewise":
-            return _checked("build_lanes", common, count)
-        if layout.indexed:
-            return _checked("build_permute", common, count)
-        groups: tuple[tuple[str, Scalar], ...] = (
-            ("group_in", shape.group_in),
-            ("group_out", shape.group_out),
-            ("first", micro.first),
-        )
-        return _checked("build_shuffle", (*common, *groups), count * shape.group_in)
+        return _lanes_recipe(layout, micro, common)
     turn = 1 if planar(shape, tiling.lanes) else unroll(tiling.lanes)
-    step = stride * layout.inputs.lanes
+    step = shape.stride[1] * layout.inputs.lanes
     extra = (("blocks", micro.blocks), ("stride", step), ("unroll", turn))
-    return _checked("build_broadcast", (*common, *extra), turn * micro.columns * micro.blocks)
+    count = turn * micro.columns * micro.blocks
+    return _checked(MODULE, "build_broadcast", (*common, *extra), count)
 
 
-def _checked(factory: str, arguments: tuple[tuple[str, Scalar], ...], count: int) -> Recipe:
+def _lanes_recipe(layout: Layout, micro: Micro, common: Arguments) -> Recipe:
+    shape, lanes = layout.shape, layout.tiling.lanes
+    reach = micro.reach(shape.stride[1], shape.dilation[1])
+    names = ("taps", "stride", "dilation", "before", "after")
+    common += tuple((name, getattr(reach, name)) for name in names)
+    if layout.tiling.strategy == "lanewise":
+        return _checked(LANES, "build_lanes", common, reach.products)
+    if layout.indexed:
+        return _checked(LANES, "build_permute", common, reach.products)
+    slot_in, slot_out = slots(shape, lanes)
+    groups: Arguments = (
+        ("channels", shape.group_in),
+        ("slot_in", slot_in),
+        ("slot_out", slot_out),
+        ("first", micro.first),
+    )
+    return _checked(LANES, "build_shuffle", (*common, *groups), reach.products * shape.group_in)
+
+
+def _checked(module: str, factory: str, arguments: Arguments, count: int) -> Recipe:
     given = dict(arguments)
     dtype, bits = str(given["dtype"]), int(given["bits"] or 0)
     name = fused_multiply_add(dtype) if given["fused"] else add(dtype)
     wanted = Expectation(instruction=name, register=registers(bits), count=count)
-    return Recipe(MODULE, factory, arguments, (wanted,))
+    return Recipe(module, factory, arguments, (wanted,))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.conv.layout import Layout
+from roofline.physics.reach import Reach
 from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
 from roofline.physics.tiling import flattened, groups_in_vector, out_blocks
 from roofline.records import ConvShape
@@ -14,13 +15,20 @@ class Micro:
     """What a micro-kernel is compiled for: its register tile, and the taps it has all at once.
 
     No blocks: the one that fills outputs without taps. No taps: they are counted at run time.
-    Where lanes are permuted, the groups' channels begin at lane `first` of the input vector.
+    Where lanes are permuted, the groups' channels begin at lane `first` of the input vector. So
+    many inputs `before` and `after` a tile's own lie outside of the image.
     """
 
     columns: int
     blocks: int
     taps: int = 0
     first: int = 0
+    before: int = 0
+    after: int = 0
+
+    def reach(self, stride: int, dilation: int) -> Reach:
+        """Return what a row of its taps reads, where channels are lanes."""
+        return Reach(self.columns, self.taps, stride, dilation, self.before, self.after)
 
 
 FILL = Micro(1, 0)
@@ -81,7 +89,7 @@ def _broadcast_units(
                 for span in found
                 for call in at.calls(span, piece, fresh=index == 0)
             ]
-            yield Unit(sum(map(_cost, calls)), tuple(calls))
+            yield _unit(calls, shape)
 
 
 def _lane_units(
@@ -92,7 +100,7 @@ def _lane_units(
         x_block, part = divmod(block, layout.parts)
         at = _At(shape, layout, image, block, 1, x_block, part)
         calls = [call for span in found for call in at.calls(span, whole, fresh=True)]
-        yield Unit(sum(map(_cost, calls)), tuple(calls))
+        yield _unit(calls, shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,8 @@ class _At:
         first = 0
         if tiling.strategy == "permute" and not self.layout.indexed:
             first = self.part * groups_in_vector(self.shape, tiling.lanes) * group
-        return Micro(span.columns, 1, len(span.kernel_columns), first)
+        taps = len(span.kernel_columns)
+        return Micro(span.columns, 1, taps, first, span.before, span.after)
 
     def _indices(self) -> int:
         """Return where the pattern of this part begins, behind weights and bias."""
@@ -209,6 +218,14 @@ class _At:
         return step * self.layout.tiling.lanes * self.layout.item
 
 
-def _cost(call: Call) -> int:
-    each = call.micro.columns * max(1, call.micro.blocks) * call.rows * call.taps
-    return call.tiles * each * call.channel_blocks * call.channels
+def _unit(calls: Sequence[Call], shape: ConvShape) -> Unit:
+    return Unit(sum(_cost(call, shape) for call in calls), tuple(calls))
+
+
+def _cost(call: Call, shape: ConvShape) -> int:
+    micro = call.micro
+    if micro.taps:
+        each = micro.reach(shape.stride[1], shape.dilation[1]).products
+    else:
+        each = micro.columns * max(1, micro.blocks) * call.taps
+    return call.tiles * each * call.rows * call.channel_blocks * call.channels

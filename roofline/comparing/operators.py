@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from roofline.errors import RooflineError
-from roofline.physics import isa, pressure, tiling
+from roofline.physics import choice, isa, pressure, tiling
 from roofline.physics.isa import Vector
 from roofline.physics.predict import overhead, predict
 from roofline.physics.roof import Pick, caches, instances
@@ -46,7 +46,7 @@ class Operators:
 
     def tiling(self, layer: Layer) -> Tiling:
         """Return how our kernels cut a layer."""
-        return tiling.choose(layer.shape, self.vector, self.calibration.machine, self.threads)
+        return choice.choose(layer.shape, self.vector, self.calibration.machine, self.threads)
 
     def case(self, layer: Layer) -> Case:
         """Return what the child is asked to run."""

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from roofline.physics import tiling
+from roofline.physics import choice
 from roofline.physics.cache_shares import shares
 from roofline.physics.isa import Vector
 from roofline.physics.tiling import Tiling, lanes_of, split
@@ -153,7 +153,7 @@ def _tile(shape: GemmShape, vector: Vector, machine: MachineSpec) -> Tiling:
 
     There the compiler loads the weights of a whole turn at once, and ours may be a longer one.
     """
-    tile = tiling.choose(as_convolution(shape), vector, machine)
+    tile = choice.choose(as_convolution(shape), vector, machine)
     free = vector.registers - 2 - turn(tile.lanes) - (0 if vector.fused else _PRODUCTS)
     if tile.blocks > 1 or tile.columns <= free:
         return tile

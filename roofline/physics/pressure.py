@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from roofline.physics.isa import Vector
+from roofline.physics.reach import Reach
 from roofline.physics.roof import Pick, compute_ceiling, value
 from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
 from roofline.physics.tiling import Tiling, flattened, out_blocks, output_lanes
@@ -227,11 +228,18 @@ class _Kernels:
         each, channels = span.columns * blocks, piece.blocks * piece.depth
         if self.tiling.strategy == "broadcast":
             turns, step = rows * taps * channels, _broadcast(span.columns, blocks)
+            products = each * taps
         else:
-            turns, step = rows * channels, _row(span.columns, taps, self.shape, self.tiling)
+            turns, step = rows * channels, _row(self._reach(span), self.tiling)
+            products = step.multiplies
         tile = turns * _seconds(step, self.core, self.rates) + _ends(each, self.core, self.rates)
-        cost = span.tiles * each * rows * taps * piece.blocks * piece.turns
+        cost = span.tiles * products * rows * piece.blocks * piece.turns
         return Unit(cost, span.tiles * tile + self.core.call / self.rates.hertz)
+
+    def _reach(self, span: Span) -> Reach:
+        stride, dilation = self.shape.stride[1], self.shape.dilation[1]
+        taps = len(span.kernel_columns)
+        return Reach(span.columns, taps, stride, dilation, span.before, span.after)
 
     def _fills(self, span: Span, blocks: int) -> Unit:
         """Return what it takes to begin outputs without a tap: each column is a call."""
@@ -245,12 +253,11 @@ def _broadcast(columns: int, blocks: int) -> Step:
     return Step(columns * blocks, blocks, columns, 0, 1)
 
 
-def _row(columns: int, taps: int, shape: ConvShape, tiling: Tiling) -> Step:
+def _row(reach: Reach, tiling: Tiling) -> Step:
     """Count one channel and kernel row; tiles are short enough to overlap each other."""
-    stride, dilation = shape.stride[1], shape.dilation[1]
-    inputs = {c * stride + t * dilation for c in range(columns) for t in range(taps)}
-    permutes = len(inputs) * (tiling.strategy == "permute")
-    return Step(columns * taps, len(inputs) + taps + (permutes > 0), 0, permutes, 0)
+    inputs = len(reach.uses())
+    permutes = inputs * (tiling.strategy == "permute")
+    return Step(reach.products, inputs + reach.taps + (permutes > 0), 0, permutes, 0)
 
 
 def _ends(accumulators: int, core: Core, rates: Rates) -> float:

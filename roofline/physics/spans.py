@@ -8,13 +8,26 @@ only some columns have is a span of its own, added to what the first one stored.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
+from roofline.physics.reach import Reach
 from roofline.physics.tiling import Tiling, depth, is_flat, planar, split, unroll
 from roofline.physics.workload import valid_taps
 from roofline.records import ConvShape
 
-# First column, columns, taps, and whether nothing was stored there yet.
-Piece = tuple[int, int, range, bool]
+
+class Piece(NamedTuple):
+    """A tile's place in a row, its taps, and its inputs outside of the image, before and after.
+
+    `first` when nothing was stored there yet.
+    """
+
+    start: int
+    columns: int
+    taps: range
+    first: bool
+    before: int = 0
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,7 @@ class Span:
         tiles: how many; `down` when they lie below each other, else side by side.
         kernel_rows, kernel_columns: the taps.
         first: nothing was stored there yet.
+        before, after: inputs of a row of taps that lie outside of the image, and are left out.
 
     """
 
@@ -38,6 +52,8 @@ class Span:
     kernel_rows: range
     kernel_columns: range
     first: bool = True
+    before: int = 0
+    after: int = 0
 
     @property
     def reached(self) -> bool:
@@ -71,25 +87,30 @@ def spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
         yield from _flat_spans(shape, tiling, part)
         return
     by_row, by_column = valid_taps(shape, 0), valid_taps(shape, 1)
-    cut = _any_columns if tiling.strategy == "broadcast" else _like_columns
-    pieces = list(cut(by_column, tiling))
+    broadcast = tiling.strategy == "broadcast"
+    pieces = list(_any_columns(by_column, tiling) if broadcast else _lane_columns(shape, tiling))
     if tiling.along:
         yield from _along(by_row, pieces, part)
         return
     for kernel_rows, rows in groupby(part, key=lambda row: by_row[row]):
         found = list(rows)
-        for column, columns, taps, first in pieces:
-            if first or kernel_rows:
-                yield Span(found[0], column, columns, len(found), True, kernel_rows, taps, first)
+        for piece in pieces:
+            if piece.first or kernel_rows:
+                yield _span(piece, found[0], len(found), True, kernel_rows)
 
 
 def _along(by_row: Sequence[range], pieces: Sequence[Piece], part: range) -> Iterator[Span]:
     """Yield the tiles of each row: those side by side that are equal are one span."""
     for row in part:
-        for (columns, taps, first), alike in groupby(pieces, key=lambda piece: piece[1:]):
+        for _, alike in groupby(pieces, key=lambda piece: piece[1:]):
             found = list(alike)
-            if first or by_row[row]:
-                yield Span(row, found[0][0], columns, len(found), False, by_row[row], taps, first)
+            if found[0].first or by_row[row]:
+                yield _span(found[0], row, len(found), False, by_row[row])
+
+
+def _span(piece: Piece, row: int, tiles: int, down: bool, kernel_rows: range) -> Span:
+    start, columns, taps, first, before, after = piece
+    return Span(row, start, columns, tiles, down, kernel_rows, taps, first, before, after)
 
 
 def _flat_spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
@@ -99,17 +120,26 @@ def _flat_spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]
         yield Span(0, found[0][0], columns, len(found), False, range(1), range(1))
 
 
-def _like_columns(by_column: Sequence[range], tiling: Tiling) -> Iterator[Piece]:
-    """Yield tiles of columns that have the same taps, so many of these at once."""
-    start = 0
-    for taps, alike in groupby(by_column):
-        count = len(list(alike))
-        for first, columns in split(count, tiling.columns):
-            yield start + first, columns, taps[: tiling.taps], True
-        for later in range(tiling.taps, len(taps), tiling.taps):
-            for first, columns in split(count, tiling.columns):
-                yield start + first, columns, taps[later : later + tiling.taps], False
-        start += count
+def _lane_columns(shape: ConvShape, tiling: Tiling) -> Iterator[Piece]:
+    """Yield tiles of single vectors as wide as they may be, so many taps at once.
+
+    What a tile's columns don't have of the taps is left out by its own kernel.
+    """
+    for start, columns in split(shape.out_width, tiling.columns):
+        found = list(_runs(shape, tiling, start, columns))
+        yield from found or [Piece(start, columns, range(0), first=True)]
+
+
+def _runs(shape: ConvShape, tiling: Tiling, start: int, columns: int) -> Iterator[Piece]:
+    first, stride, dilation = True, shape.stride[1], shape.dilation[1]
+    for tap, count in split(shape.kernel[1], tiling.taps):
+        taps = range(tap, tap + count)
+        begin = start * stride - shape.padding[1] + tap * dilation
+        width = Reach(columns, len(taps), stride, dilation).width
+        before, after = max(0, -begin), max(0, begin + width - shape.width)
+        if Reach(columns, len(taps), stride, dilation, before, after).products:
+            yield Piece(start, columns, taps, first, before, after)
+            first = False
 
 
 def _any_columns(by_column: Sequence[range], tiling: Tiling) -> Iterator[Piece]:
@@ -117,9 +147,9 @@ def _any_columns(by_column: Sequence[range], tiling: Tiling) -> Iterator[Piece]:
     for start, columns in split(len(by_column), tiling.columns):
         runs = _tap_runs(by_column[start : start + columns], start)
         whole = [run for run in runs if run[1] == columns]
-        yield (start, columns, whole[0][2] if whole else range(0), True)
+        yield Piece(start, columns, whole[0][2] if whole else range(0), first=True)
         rest = [run for run in runs if not whole or run is not whole[0]]
-        yield from ((column, count, taps, False) for column, count, taps in rest)
+        yield from (Piece(*run, first=False) for run in rest)
 
 
 def _tap_runs(ranges: Sequence[range], start: int) -> list[tuple[int, int, range]]:

@@ -1,0 +1,157 @@
+"""The micro-kernels of convolutions whose lanes are input channels: depthwise and narrow groups.
+
+Columns of a tile and the taps of a row are compile-time offsets, and so is what of a tile's inputs
+lies outside of the image, at the row's ends; all else is read from the entry
+(`benchmarks.conv.words`).
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.conv import words
+from benchmarks.conv.tile import Tile
+from benchmarks.simd import Emitter, Value, kernel
+from roofline.physics.reach import Reach
+
+Pick = Callable[[Value], Value]
+
+
+def build_lanes(
+    dtype: str,
+    bits: int,
+    fused: bool,
+    columns: int,
+    taps: int,
+    stride: int,
+    dilation: int,
+    before: int,
+    after: int,
+) -> Callable[[int], int]:
+    """Make the depthwise kernel: a channel a lane, each input loaded once for all its taps."""
+    reach = Reach(columns, taps, stride, dilation, before, after)
+
+    def emit(builder: Any, entry: Value) -> None:
+        e = Emitter(builder, dtype, bits)
+        tile, row = Tile(e, entry, columns, 1), _Row(e, reach, fused=fused)
+
+        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            return row.run(x, weights, values, lambda value: value)
+
+        tile.run(lambda x, weights, values: tile.over_rows(x, weights, values, one))
+
+    return kernel(emit)
+
+
+def build_permute(
+    dtype: str,
+    bits: int,
+    fused: bool,
+    columns: int,
+    taps: int,
+    stride: int,
+    dilation: int,
+    before: int,
+    after: int,
+) -> Callable[[int], int]:
+    """Make the kernel of narrow groups: each input permuted to the lanes that need it.
+
+    The pattern of each channel of a group is read from a table: one kernel serves all groups.
+    """
+    reach = Reach(columns, taps, stride, dilation, before, after)
+
+    def emit(builder: Any, entry: Value) -> None:
+        e = Emitter(builder, dtype, bits)
+        tile, row = Tile(e, entry, columns, 1), _Row(e, reach, fused=fused)
+        indices = e.advance(tile.common(words.WEIGHTS_BASE), tile.word(words.INDICES))
+        channels, step = tile.word(words.CHANNELS), tile.common(words.WEIGHTS_CHANNEL)
+        # Zero, as all channels of a group lie in one vector; but the compiler doesn't know, and
+        # leaves the loads inside the loop, where they need no registers.
+        x_step = tile.common(words.X_CHANNEL)
+
+        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            def channel(carried: list[Value]) -> list[Value]:
+                at, factors, place = carried[:3]
+                pick = functools.partial(e.permute, indices=e.load_indices(place))
+                changed = row.run(at, factors, carried[3:], pick)
+                steps = (x_step, step, e.vector_bytes)
+                ahead = [e.advance(a, s) for a, s in zip(carried[:3], steps, strict=True)]
+                return [*ahead, *changed]
+
+            return e.loop(channels, [x, weights, indices, *values], channel)[3:]
+
+        tile.run(lambda x, weights, values: tile.over_rows(x, weights, values, one))
+
+    return kernel(emit)
+
+
+def build_shuffle(
+    dtype: str,
+    bits: int,
+    fused: bool,
+    columns: int,
+    taps: int,
+    stride: int,
+    dilation: int,
+    before: int,
+    after: int,
+    channels: int,
+    slot_in: int,
+    slot_out: int,
+    first: int,
+) -> Callable[[int], int]:
+    """Make the kernel of narrow groups whose patterns are in the code, all channels of a group.
+
+    An instruction with a constant pattern loads and permutes in one, where lanes stay within 128
+    bits. For slots and `first` see `pattern`.
+    """
+    reach = Reach(columns, taps, stride, dilation, before, after)
+
+    def emit(builder: Any, entry: Value) -> None:
+        e = Emitter(builder, dtype, bits)
+        tile, row = Tile(e, entry, columns, 1), _Row(e, reach, fused=fused)
+        step = tile.common(words.WEIGHTS_CHANNEL)
+        # Zero, as above: else the inputs of one channel would be kept in registers for the next.
+        x_step = tile.common(words.X_CHANNEL)
+
+        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            for index in range(channels):
+                lanes = pattern(first + index, e.lanes, slot_in, slot_out)
+                values = row.run(x, weights, values, functools.partial(e.shuffle, lanes=lanes))
+                x, weights = e.advance(x, x_step), e.advance(weights, step)
+            return values
+
+        tile.run(lambda x, weights, values: tile.over_rows(x, weights, values, one))
+
+    return kernel(emit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One kernel row of a tile of single vectors: taps are known, an input serves all of them."""
+
+    e: Emitter
+    reach: Reach
+    fused: bool
+
+    def run(self, x: Value, weights: Value, values: list[Value], pick: Pick) -> list[Value]:
+        """Return the accumulators after one kernel row of one channel a lane."""
+        e, changed = self.e, list(values)
+        multiply_add = e.fma if self.fused else e.multiply_add
+        factors = [e.load(weights, tap * e.vector_bytes) for tap in range(self.reach.taps)]
+        for place, uses in self.reach.uses().items():
+            value = pick(e.load(x, place * e.vector_bytes))
+            for column, tap in uses:
+                changed[column] = multiply_add(value, factors[tap], changed[column])
+        return changed
+
+
+def pattern(first: int, lanes: int, slot_in: int, slot_out: int) -> list[int]:
+    """Return, for each output lane, the input lane that holds its group's channel.
+
+    The first group's lies at `first`; the next groups' follow each `slot_in` lanes, as their
+    outputs do each `slot_out`. Lanes beyond the last whole slot name any: their weights are zero.
+    """
+    groups = lanes // max(slot_in, slot_out)
+    return [first + min(lane // slot_out, groups - 1) * slot_in for lane in range(lanes)]

@@ -1,0 +1,101 @@
+"""The loops around a register tile: its bases, its sums in and out, the rows and taps of a kernel.
+
+All that isn't compiled in is read from the entry (`benchmarks.conv.words`).
+"""
+
+from collections.abc import Callable, Sequence
+
+from benchmarks.conv import words
+from benchmarks.simd import Emitter, Value
+
+Row = Callable[[Value, Value, list[Value]], list[Value]]
+Tap = Callable[[Value, Value, list[Value]], tuple[Value, list[Value]]]
+
+
+class Tile:
+    """One entry's tile: its bases, its accumulators in and out, the loops around its taps."""
+
+    def __init__(self, e: Emitter, entry: Value, columns: int, blocks: int) -> None:
+        self.e, self.entry = e, entry
+        self.columns, self.blocks = columns, blocks
+        self.shared = e.parameter(entry, words.SHARED)
+        self.out_block = e.parameter(self.shared, words.OUT_BLOCK)
+
+    def word(self, index: int) -> Value:
+        """Load a word of the entry."""
+        return self.e.parameter(self.entry, index)
+
+    def common(self, index: int) -> Value:
+        """Load a word that all entries share."""
+        return self.e.parameter(self.shared, index)
+
+    def run(self, taps: Callable[[Value, Value, list[Value]], list[Value]]) -> None:
+        """Run every tile of the entry: accumulators in, ``taps(x, weights, accumulators)``, out."""
+        e = self.e
+        accumulate = self.word(words.ACCUMULATE)
+        into = e.builder.icmp_signed("!=", accumulate, e.integer(0))
+        choice = e.builder.select
+        base = choice(into, self.common(words.OUT_BASE), self.common(words.WEIGHTS_BASE))
+        column = choice(into, e.integer(e.vector_bytes), e.integer(0))
+        block = choice(into, self.out_block, e.integer(e.vector_bytes))
+        step = self.word(words.OUT_TILE)
+        init_step = choice(into, step, e.integer(0))
+        weights = e.advance(self.common(words.WEIGHTS_BASE), self.word(words.WEIGHTS))
+        x_step = self.word(words.X_TILE)
+
+        def tile(carried: list[Value]) -> list[Value]:
+            x, out, init = carried
+            started = self._loaded(init, column, block)
+            self._stored(taps(x, weights, started), out)
+            return [e.advance(x, x_step), e.advance(out, step), e.advance(init, init_step)]
+
+        x = e.advance(self.common(words.X_BASE), self.word(words.X))
+        out = e.advance(self.common(words.OUT_BASE), self.word(words.OUT))
+        init = e.advance(base, self.word(words.INIT))
+        e.loop(self.word(words.TILES), [x, out, init], tile)
+
+    def _loaded(self, init: Value, column: Value, block: Value) -> list[Value]:
+        e, values, start = self.e, [], init
+        for _ in range(self.columns):
+            place = start
+            for n in range(self.blocks):
+                values.append(e.load(place))
+                if n + 1 < self.blocks:
+                    place = e.advance(place, block)
+            start = e.advance(start, column)
+        return values
+
+    def _stored(self, accumulators: Sequence[Value], out: Value) -> None:
+        place = out
+        for n in range(self.blocks):
+            for j in range(self.columns):
+                self.e.store(accumulators[j * self.blocks + n], place, j * self.e.vector_bytes)
+            if n + 1 < self.blocks:
+                place = self.e.advance(place, self.out_block)
+
+    def over_rows(self, x: Value, weights: Value, values: list[Value], row: Row) -> list[Value]:
+        """Run ``row`` for each kernel row, its taps all at once."""
+        e = self.e
+        x_row, weights_row = self.common(words.X_ROW), self.word(words.WEIGHTS_ROW)
+
+        def one(carried: list[Value]) -> list[Value]:
+            changed = row(carried[0], carried[1], carried[2:])
+            return [e.advance(carried[0], x_row), e.advance(carried[1], weights_row), *changed]
+
+        return e.loop(self.word(words.ROWS), [x, weights, *values], one)[2:]
+
+    def over_taps(self, x: Value, weights: Value, values: list[Value], tap: Tap) -> list[Value]:
+        """Run ``tap`` for each kernel row and column; it returns where its weights end."""
+        e = self.e
+        x_row, x_tap = self.common(words.X_ROW), self.common(words.X_TAP)
+        taps, weights_row = self.word(words.TAPS), self.word(words.WEIGHTS_ROW)
+
+        def one(carried: list[Value]) -> list[Value]:
+            after, changed = tap(carried[0], carried[1], carried[2:])
+            return [e.advance(carried[0], x_tap), after, *changed]
+
+        def row(carried: list[Value]) -> list[Value]:
+            changed = e.loop(taps, carried, one)[2:]
+            return [e.advance(carried[0], x_row), e.advance(carried[1], weights_row), *changed]
+
+        return e.loop(self.word(words.ROWS), [x, weights, *values], row)[2:]

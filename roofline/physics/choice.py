@@ -1,0 +1,157 @@
+"""The choice of a tiling: from a shape, by a small model of registers, caches and threads.
+
+Pure arithmetic, as the prediction has to know, where no kernel is, how one would be cut.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from roofline.physics.cache_shares import shares
+from roofline.physics.isa import Vector
+from roofline.physics.tiling import (
+    UNROLL,
+    Tiling,
+    flattened,
+    is_flat,
+    lanes_of,
+    out_blocks,
+    output_lanes,
+    split,
+    strategy,
+    tensor_bytes,
+)
+from roofline.physics.workload import ITEM_BYTES
+from roofline.records import ConvShape, MachineSpec
+
+# Most columns of a tile, whatever the registers would allow.
+WIDEST_TILE = 14
+# A core that starts two multiply-adds and two loads a cycle, of latency 4, is the hardest to
+# feed: a tile that keeps it busy keeps the others busy. Chains that just cover the latency lose a
+# cycle whenever one instruction starts late.
+_PIPES, _LOADS, _LATENCY = 2, 2, 4.25
+# Of two tiles that compute about equally fast, the one that loads less: a neighbour on the core's
+# other thread takes its part of loads and of the front end first.
+_LOAD_PENALTY = 0.1
+# Taps of a kernel row that are kept in registers at once where channels are lanes.
+MOST_TAPS = 7
+# Where the pattern of lanes is in the code, so are all channels of a group at once, and the
+# compiler keeps more of it in registers (on 256 bits only where a row has one tap).
+_FEW_LANES, _CONSTANT_TILE, _CONSTANT_TILE_UNFUSED = 4, 6, 4
+# Registers of products that are instructions of their own: several of them are under way.
+_PRODUCTS = 3
+# Units of work a thread, so that one of them more or less hardly matters.
+_UNITS = 6
+# A chunk's weights fill that share of the first cache level, beside inputs that pass by, unless so
+# many steps (a channel and tap each) are needed to outweigh its sums' way to memory and back.
+_L1_WEIGHTS, _LEAST_STEPS = 0.6, 256
+
+
+def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int = 1) -> Tiling:
+    """Return the tiling of a shape by a small model of registers, caches and threads."""
+    lanes = lanes_of(vector, shape.dtype)
+    kind = strategy(shape, lanes)
+    flat = flattened(shape)
+    caches = shares(machine)
+    if kind == "broadcast":
+        tile = _best_tile(flat, vector, lanes)
+        tiling = replace(tile, chunk=_chunk(flat, tile, caches))
+    else:
+        # What comes from memory is fetched ahead only if it is read as it lies.
+        along = tensor_bytes(shape, lanes) > caches[3] // 2
+        tiling = replace(_lane_tile(flat, vector, lanes, kind), along=along)
+    rows = _rows(flat, tiling, caches[2])
+    return replace(tiling, rows=min(rows, _shared_rows(flat, tiling, threads)))
+
+
+def cycles(columns: int, blocks: int) -> float:
+    """Return what one input channel and tap of a tile takes on the core that is hardest to feed."""
+    multiplies = columns * blocks
+    loads = columns + blocks
+    return max(multiplies / _PIPES, loads / _LOADS, _LATENCY) + _LOAD_PENALTY * loads
+
+
+def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tiling:
+    """Return the tile of single vectors: accumulators, a row of weights, an input, two spare."""
+    most = MOST_TAPS if vector.registers > 16 else MOST_TAPS // 2
+    taps, permuted = split(shape.kernel[1], most)[0][1], kind == "permute"
+    # Of two taps that share no inputs the compiler permutes both ahead, in registers of their own.
+    ahead = taps * (permuted and taps == 2 and shape.stride[1] > 1)
+    free = vector.registers - 3 - taps - ahead - permuted - (0 if vector.fused else _PRODUCTS)
+    widest = widest_permuted(vector, lanes, taps) if permuted else WIDEST_TILE
+    columns = _even(shape.out_width, min(widest, free))
+    return Tiling(strategy=kind, lanes=lanes, columns=columns, taps=taps)
+
+
+def widest_permuted(vector: Vector, lanes: int, taps: int) -> int:
+    """Return the most columns of a tile of narrow groups, so many taps at once."""
+    if not vector.fused:
+        return _CONSTANT_TILE_UNFUSED
+    constant = lanes <= _FEW_LANES or (vector.bits == 256 and taps == 1)
+    return _CONSTANT_TILE if constant else WIDEST_TILE
+
+
+def _best_tile(shape: ConvShape, vector: Vector, lanes: int) -> Tiling:
+    options = _tiles(shape.out_width, out_blocks(shape, lanes), vector)
+    best = min(options, key=lambda tile: _row_cycles(shape, lanes, *tile))
+    return Tiling(strategy="broadcast", lanes=lanes, columns=best[0], blocks=best[1])
+
+
+def _tiles(width: int, blocks: int, vector: Vector) -> Iterator[tuple[int, int]]:
+    """Yield (columns, blocks) that fit: accumulators, weights, an input value."""
+    free = vector.registers - 1 - (0 if vector.fused else _PRODUCTS + 1)
+    for count in range(1, min(blocks, 8) + 1):
+        # The weights of a whole turn are loaded at once where each channel has one vector.
+        most = (free - (count if count > 1 else UNROLL + 1)) // count
+        if most >= 1:
+            yield _even(width, min(most, WIDEST_TILE)), count
+
+
+def _row_cycles(shape: ConvShape, lanes: int, columns: int, blocks: int) -> float:
+    whole, rest = divmod(out_blocks(shape, lanes), blocks)
+    pieces = split(shape.out_width, columns)
+    return sum(
+        whole * cycles(size, blocks) + (cycles(size, rest) if rest else 0) for _, size in pieces
+    )
+
+
+def _even(width: int, most: int) -> int:
+    """Return the largest piece when a row is cut evenly."""
+    return split(width, most)[0][1]
+
+
+def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:
+    """Return how many blocks of input channels have weights that stay near from tile to tile."""
+    item, taps = ITEM_BYTES[shape.dtype], shape.kernel[0] * shape.kernel[1]
+    block = tiling.blocks * tiling.lanes**2 * taps * item
+    total = -(-shape.group_in // tiling.lanes)
+    worthwhile = -(-_LEAST_STEPS // (tiling.lanes * taps))
+    near = max(int(_L1_WEIGHTS * caches[1]) // block, worthwhile)
+    pieces = -(-total // max(1, min(near, caches[2] // 4 // block)))
+    return -(-total // pieces)
+
+
+def _rows(shape: ConvShape, tiling: Tiling, cache: int) -> int:
+    """Return how many rows (or tiles of a flattened one) keep their input in the cache."""
+    item = ITEM_BYTES[shape.dtype]
+    depth = tiling.lanes if tiling.strategy != "broadcast" else shape.group_in
+    if is_flat(shape):
+        step, total = tiling.columns * depth * item, -(-shape.out_width // tiling.columns)
+        halo = 0
+    else:
+        step, total = shape.width * shape.stride[0] * depth * item, shape.out_height
+        halo = shape.kernel[0] * shape.dilation[0] // shape.stride[0]
+    fitting = max(1, cache // 2 // step - halo)
+    return math.ceil(total / math.ceil(total / fitting))
+
+
+def _shared_rows(shape: ConvShape, tiling: Tiling, threads: int) -> int:
+    """Return the most rows (or tiles) a unit may have for all threads to have enough units."""
+    total = shape.out_height
+    if is_flat(shape):
+        total = len(split(shape.out_width, tiling.columns))
+    if threads == 1:
+        return total
+    vectors = output_lanes(shape, tiling.lanes) // tiling.lanes
+    others = shape.batch * -(-vectors // tiling.blocks)
+    return max(1, total // max(1, -(-_UNITS * threads // others)))

@@ -1,0 +1,49 @@
+"""What one kernel row of a tile of single vectors reads: its inputs, and what each is used for.
+
+Where channels are lanes, a tile's inputs are loaded once for all taps. At the ends of a row some
+of them lie outside of the image; those are left out, with the products that they would make.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A tile's columns and taps in one kernel row; inputs are counted from its first column's tap.
+
+    Attributes:
+        columns: outputs side by side.
+        taps: of the kernel row, that are taken at once.
+        stride, dilation: along the row.
+        before: inputs outside of the image, before the row begins.
+        after: the same, behind its end.
+
+    """
+
+    columns: int
+    taps: int
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    after: int = 0
+
+    def uses(self) -> Mapping[int, list[tuple[int, int]]]:
+        """Return, by input, which (output column, tap) multiply it; in order."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for column in range(self.columns):
+            for tap in range(self.taps):
+                place = column * self.stride + tap * self.dilation
+                if self.before <= place < self.width - self.after:
+                    found.setdefault(place, []).append((column, tap))
+        return dict(sorted(found.items()))
+
+    @property
+    def width(self) -> int:
+        """From the first input to the last, as if none were outside."""
+        return (self.columns - 1) * self.stride + (self.taps - 1) * self.dilation + 1
+
+    @property
+    def products(self) -> int:
+        """Multiply-adds of whole vectors."""
+        return sum(map(len, self.uses().values()))
