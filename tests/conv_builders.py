@@ -126,7 +126,7 @@ def tilings(draw: st.DrawFn, shape: ConvShape, vector: Vector, threads: int) -> 
         return replace(changed, blocks=blocks, chunk=chunk)
     taps = fewer(chosen.taps, (1, 2, 3))
     if chosen.strategy == "permute":
-        most = choice.widest_permuted(vector, chosen.lanes, taps)
+        most = choice.widest_permuted(shape, vector, taps)
         changed = replace(changed, columns=min(most, changed.columns))
     return replace(changed, taps=taps, along=draw(st.sampled_from((True, False))))
 

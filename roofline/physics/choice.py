@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from roofline.physics.cache_shares import shares
 from roofline.physics.isa import Vector
+from roofline.physics.reach import Reach
 from roofline.physics.tiling import (
     UNROLL,
     Tiling,
@@ -36,8 +37,8 @@ _LOAD_PENALTY = 0.1
 # Taps of a kernel row that are kept in registers at once where channels are lanes.
 MOST_TAPS = 7
 # Where the pattern of lanes is in the code, so are all channels of a group at once, and the
-# compiler keeps more of it in registers (on 256 bits only where a row has one tap).
-_FEW_LANES, _CONSTANT_TILE, _CONSTANT_TILE_UNFUSED = 4, 6, 4
+# compiler keeps more of it in registers (on 256 bits where few inputs serve two taps).
+_FEW_LANES, _CONSTANT_TILE, _LEAST_TILE = 4, 6, 4
 # Registers of products that are instructions of their own: several of them are under way.
 _PRODUCTS = 3
 # Units of work a thread, so that one of them more or less hardly matters.
@@ -75,20 +76,23 @@ def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tilin
     """Return the tile of single vectors: accumulators, a row of weights, an input, two spare."""
     most = MOST_TAPS if vector.registers > 16 else MOST_TAPS // 2
     taps, permuted = split(shape.kernel[1], most)[0][1], kind == "permute"
-    # Of two taps that share no inputs the compiler permutes both ahead, in registers of their own.
-    ahead = taps * (permuted and taps == 2 and shape.stride[1] > 1)
+    # Of two taps that share few inputs the compiler permutes both ahead, in registers of their own.
+    ahead = taps * (permuted and taps == 2 and max(shape.stride[1], shape.dilation[1]) > 1)
     free = vector.registers - 3 - taps - ahead - permuted - (0 if vector.fused else _PRODUCTS)
-    widest = widest_permuted(vector, lanes, taps) if permuted else WIDEST_TILE
+    widest = widest_permuted(shape, vector, taps) if permuted else WIDEST_TILE
     columns = _even(shape.out_width, min(widest, free))
     return Tiling(strategy=kind, lanes=lanes, columns=columns, taps=taps)
 
 
-def widest_permuted(vector: Vector, lanes: int, taps: int) -> int:
+def widest_permuted(shape: ConvShape, vector: Vector, taps: int) -> int:
     """Return the most columns of a tile of narrow groups, so many taps at once."""
-    if not vector.fused:
-        return _CONSTANT_TILE_UNFUSED
-    constant = lanes <= _FEW_LANES or (vector.bits == 256 and taps == 1)
-    return _CONSTANT_TILE if constant else WIDEST_TILE
+    reach = Reach(WIDEST_TILE, taps, shape.stride[1], shape.dilation[1])
+    alone = taps > 1 and len(reach.uses()) == reach.products
+    if not vector.fused or (vector.bits == 256 and alone):
+        return _LEAST_TILE
+    few = lanes_of(vector, shape.dtype) <= _FEW_LANES
+    rarely = vector.bits == 256 and (taps == 1 or shape.stride[1] > 1)
+    return _CONSTANT_TILE if few or rarely else WIDEST_TILE
 
 
 def _best_tile(shape: ConvShape, vector: Vector, lanes: int) -> Tiling:
