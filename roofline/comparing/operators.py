@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from roofline.errors import RooflineError
-from roofline.physics import choice, isa, pressure, tiling
+from roofline.physics import choice, cores, isa, pressure, tiling
 from roofline.physics.isa import Vector
 from roofline.physics.predict import overhead, predict
 from roofline.physics.roof import Pick, caches, instances
@@ -112,7 +112,7 @@ class Operators:
 
     def _core_seconds(self, layer: Layer, cut: Tiling) -> Mapping[str, float] | None:
         seconds: dict[str, float] = {}
-        core = pressure.core_of(self.calibration.machine, self.vector)
+        core = cores.core_of(self.calibration.machine, self.vector)
         picks: tuple[Pick, ...] = ("typical", "low", "high")
         for pick in picks:
             rates = pressure.rates(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from roofline.errors import RooflineError
-from roofline.physics import blocking, bounds, isa, pressure
+from roofline.physics import blocking, bounds, cores, isa, pressure
 from roofline.physics.bandwidth import level_of, transfer_seconds
 from roofline.physics.blocking import Blocking
 from roofline.physics.isa import Vector
@@ -123,7 +123,7 @@ class TensorOperators:
     def _product_core(self, shape: GemmShape) -> Mapping[str, float] | None:
         """Return the in-core time of the convolution that a product is, split over its grid."""
         cut, vector = self._cut(shape), self.vector
-        core = pressure.core_of(self.calibration.machine, vector)
+        core = cores.core_of(self.calibration.machine, vector)
         seconds: dict[str, float] = {}
         for pick in _PICKS:
             rates = pressure.rates(self.calibration, self.threads, vector, shape.dtype, pick)

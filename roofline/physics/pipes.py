@@ -13,7 +13,7 @@ BELOW, ABOVE = 0.04, 0.03
 _STEPS = {"mul+add": 0.5, "add": 0.5, "mul": 0.5, "fma+add": 0.75, "dot": 0.5}
 # Two kinds of instruction on two pipes each need four starts a cycle. A front end of six that the
 # core's other thread takes every other cycle has three to spare, and more where that one waits.
-PAIRED, _NEEDED, _SHARED = ("fma+add", "mul+add"), 4, 3
+PAIRED, NEEDED, _SHARED = ("fma+add", "mul+add"), 4, 3
 
 
 def whole_pipes(pipes: float, mix: str) -> float:
@@ -39,4 +39,4 @@ def crowded(machine: MachineSpec, ceiling: Ceiling) -> bool:
     if pipes is None or mix not in PAIRED or machine.hypervisor is None:
         return False
     started = pipes / _STEPS[mix]
-    return _SHARED * (1 - BELOW) <= started < _NEEDED * (1 - BELOW)
+    return _SHARED * (1 - BELOW) <= started < NEEDED * (1 - BELOW)

@@ -2,146 +2,59 @@
 
 Each register tile is counted: multiply-adds, loads, permutations, the start and end of its
 accumulators. A core takes at least as long as its busiest port and as its longest chain. Peak,
-clock and L1 bandwidth are the calibration's; what it doesn't measure stands in `CORES`.
+clock and L1 bandwidth are the calibration's, and so is what a neighbour on the core leaves of its
+starts; what it doesn't measure stands in `cores`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from roofline.physics.cores import Core
+from roofline.physics.frontend import starts
 from roofline.physics.isa import Vector
 from roofline.physics.reach import Reach
 from roofline.physics.roof import Pick, compute_ceiling, value
 from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
 from roofline.physics.tiling import Tiling, flattened, out_blocks, output_lanes
 from roofline.physics.workload import ITEM_BYTES
-from roofline.records import Calibration, ConvShape, MachineSpec
+from roofline.records import Calibration, ConvShape
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Core:
-    """What a core does in a cycle, for one vector width.
-
-    Attributes:
-        latency: cycles until the next multiply-add may use a sum.
-        broadcasts: loads of one element a cycle.
-        stores: vector stores a cycle.
-        permutes: vector permutations a cycle.
-        arithmetic: vector instructions a cycle on all pipes that multiply-adds and
-            permutations use together.
-        call: cycles from one micro-kernel's last instruction to the next one's first, with the
-            mispredicted branch that ends a loop.
-        source: citation.
-
-    """
-
-    latency: float
-    broadcasts: float
-    stores: float
-    permutes: float
-    arithmetic: float
-    call: float
-    source: str
-
-
-# An empty call takes 9 cycles (the `call` ceiling, as measured on Zen 4); the branch that ends a
-# loop otherwise than the last time costs about 16 on cores of this kind.
-_CALL = 25
-_LLVM = "LLVM's scheduling models"
-_INTEL_512 = Core(
-    latency=4,
-    broadcasts=2,
-    stores=1,
-    permutes=1,
-    arithmetic=2,
-    call=_CALL,
-    source="Intel, Optimization Reference Manual, order 248966, and "
-    f"{_LLVM} SkylakeServer, IceLake, SapphireRapids: 512-bit multiply-add on ports 0 and 5 (or 0 "
-    "alone), permutation on 5",
-)
-_INTEL_256 = replace(
-    _INTEL_512,
-    latency=5,
-    arithmetic=3,
-    source="Intel, Optimization Reference Manual, order 248966, and "
-    f"{_LLVM} Haswell, Broadwell, SkylakeClient: multiply-add on ports 0 and 1 (latency 5, since "
-    "Skylake 4), permutation on 5",
-)
-_GENERIC = replace(_INTEL_512, source=f"not known; taken as a server core of {_INTEL_512.source}")
-_ZEN4_512 = Core(
-    latency=4,
-    broadcasts=1,
-    stores=0.5,
-    permutes=1,
-    arithmetic=1.5,
-    call=_CALL,
-    source="AMD, optimization guide of Zen 4, pub. 57647: 512-bit instructions take two cycles of "
-    "a 256-bit pipe (multiply-add on 0 and 1, permutation on 1 and 2), as do stores; that a "
-    "broadcast fills both halves, too, was timed on a Zen 4 server core, as all the rest",
-)
-_ZEN4_256 = Core(
-    latency=4,
-    broadcasts=2,
-    stores=1,
-    permutes=2,
-    arithmetic=3,
-    call=_CALL,
-    source="AMD, optimization guide of Zen 4, pub. 57647: multiply-add on pipes 0 and 1, "
-    "permutation on 1 and 2; timed on a Zen 4 server core",
-)
-_ZEN5_512 = Core(
-    latency=4,
-    broadcasts=2,
-    stores=1,
-    permutes=2,
-    arithmetic=3,
-    call=_CALL,
-    source="AMD, optimization guide of Zen 5, pub. 58455, and AMD's scheduling model in GCC "
-    "(zn4zn5.md): 512-bit pipes, multiply-add on 0 and 1, permutation on 1 and 2, a 512-bit store "
-    "on both store pipes",
-)
-_ZEN2_256 = replace(
-    _GENERIC,
-    latency=5,
-    source=f"AMD, optimization guide of Family 17h Models 30h+, pub. 56305, and {_LLVM} Znver2 "
-    f"(latency); the rest is {_GENERIC.source}",
-)
-CORES: Mapping[tuple[str, int], Core] = {
-    ("Zen 2", 256): _ZEN2_256,
-    **{(name, 512): _ZEN4_512 for name in ("Zen 4", "Zen 4c")},
-    **{(name, 256): _ZEN4_256 for name in ("Zen 4", "Zen 4c")},
-    **{(name, 512): _ZEN5_512 for name in ("Zen 5", "Zen 5c")},
-    **{(name, 256): _INTEL_256 for name in ("Haswell", "Broadwell")},
-    ("Skylake", 256): replace(_INTEL_256, latency=4),
-    **{
-        (name, 512): _INTEL_512
-        for name in ("Skylake-SP", "Cascade Lake", "Ice Lake-SP", "Sapphire Rapids")
-    },
-}
+# Instructions of a loop's turn beside its work: two addresses move on, a counter decides.
+_LOOP = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """A team member's rates: multiply-adds and vector loads a second, and its clock."""
+    """A team member's rates: multiply-adds and vector loads a second, and its clock.
+
+    `starts`: instructions a second, where a neighbour on the core leaves it no more.
+    """
 
     multiplies: float
     loads: float
     hertz: float
+    starts: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one turn of a tile's innermost work asks for; `chain`: sums that wait for each other."""
+    """What one turn of a tile's innermost work asks for.
+
+    `chain`: sums that wait for each other; `loop`: instructions that count and branch.
+    """
 
     multiplies: int
     loads: int
     broadcasts: int
     permutes: int
     chain: int
+    loop: float
 
-
-def core_of(machine: MachineSpec, vector: Vector) -> Core:
-    """Return what is known of a machine's cores, else what most have."""
-    return CORES.get((machine.microarchitecture or "", vector.bits), _GENERIC)
+    @property
+    def starts(self) -> float:
+        """Instructions; a permutation is one with the load of what it permutes."""
+        return self.multiplies + self.loads + self.broadcasts + self.loop
 
 
 def rates(
@@ -158,7 +71,7 @@ def rates(
     hertz = value(clock, pick) if clock else multiplies
     reads = calibration.ceiling("l1-read", threads)
     loads = value(reads, pick) / (vector.bits // 8 * threads) if reads else hertz
-    return Rates(multiplies, loads, hertz)
+    return Rates(multiplies, loads, hertz, starts(calibration, threads, vector, dtype, pick))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +140,13 @@ class _Kernels:
         rows, taps = len(span.kernel_rows), len(span.kernel_columns)
         each, channels = span.columns * blocks, piece.blocks * piece.depth
         if self.tiling.strategy == "broadcast":
-            turns, step = rows * taps * channels, _broadcast(span.columns, blocks)
+            loop = _LOOP / (piece.depth // piece.turns)
+            turns, step = rows * taps * channels, _broadcast(span.columns, blocks, loop)
             products = each * taps
         else:
             turns, step = rows * channels, _row(self._reach(span), self.tiling)
             products = step.multiplies
-        tile = turns * _seconds(step, self.core, self.rates) + _ends(each, self.core, self.rates)
+        tile = _tile(turns, step, self.core, self.rates) + _ends(each, self.core, self.rates)
         cost = span.tiles * products * rows * piece.blocks * piece.turns
         return Unit(cost, span.tiles * tile + self.core.call / self.rates.hertz)
 
@@ -248,30 +162,42 @@ class _Kernels:
         return Unit(span.tiles * calls, calls * one)
 
 
-def _broadcast(columns: int, blocks: int) -> Step:
+def _broadcast(columns: int, blocks: int, loop: float) -> Step:
     """Count one channel and tap: every sum waits for the one before."""
-    return Step(columns * blocks, blocks, columns, 0, 1)
+    return Step(columns * blocks, blocks, columns, 0, 1, loop)
 
 
 def _row(reach: Reach, tiling: Tiling) -> Step:
-    """Count one channel and kernel row; tiles are short enough to overlap each other."""
+    """Count one channel and kernel row: a sum waits for its taps, one after the other."""
     inputs = len(reach.uses())
     permutes = inputs * (tiling.strategy == "permute")
-    return Step(reach.products, inputs + reach.taps + (permutes > 0), 0, permutes, 0)
+    loads = inputs + reach.taps + (permutes > 0)
+    return Step(reach.products, loads, 0, permutes, reach.taps, 2 * _LOOP)
 
 
 def _ends(accumulators: int, core: Core, rates: Rates) -> float:
     """Return the seconds that a tile's sums take to be loaded and stored."""
-    return accumulators * max(1 / rates.loads, 1 / (core.stores * rates.hertz))
+    each = max(1 / rates.loads, 1 / (core.stores * rates.hertz), 2 / rates.starts)
+    return accumulators * each
+
+
+def _tile(turns: int, step: Step, core: Core, rates: Rates) -> float:
+    """Return the seconds of a tile's turns: the busiest port, or the chain of its sums.
+
+    Short tiles follow each other within the core's window, and hide each other's chains.
+    """
+    overlap = max(1.0, core.window / (turns * step.starts))
+    chain = step.chain * core.latency / rates.hertz / overlap
+    return turns * max(_seconds(step, core, rates), chain)
 
 
 def _seconds(step: Step, core: Core, rates: Rates) -> float:
-    """Return the seconds of a step: the busiest port, or the chain."""
+    """Return the seconds of a step on the busiest port, or as fast as its instructions start."""
     pipes = max(core.arithmetic, rates.multiplies / rates.hertz)
     return max(
         step.multiplies / rates.multiplies,
         step.loads / rates.loads + step.broadcasts / (core.broadcasts * rates.hertz),
         step.permutes / (core.permutes * rates.hertz),
         (step.multiplies + step.permutes) / (pipes * rates.hertz),
-        step.chain * core.latency / rates.hertz,
+        step.starts / rates.starts,
     )

@@ -1,0 +1,134 @@
+"""What cores do in a cycle that a calibration doesn't measure, with its source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from roofline.physics.isa import Vector
+from roofline.records import MachineSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What a core does in a cycle, for one vector width.
+
+    Attributes:
+        latency: cycles until the next multiply-add may use a sum.
+        broadcasts: loads of one element a cycle.
+        stores: vector stores a cycle.
+        permutes: vector permutations a cycle.
+        arithmetic: vector instructions a cycle on all pipes that multiply-adds and
+            permutations use together.
+        window: instructions under way at once: how far a core looks ahead of its oldest.
+        call: cycles from one micro-kernel's last instruction to the next one's first, with the
+            mispredicted branch that ends a loop.
+        source: citation.
+
+    """
+
+    latency: float
+    broadcasts: float
+    stores: float
+    permutes: float
+    arithmetic: float
+    call: float
+    source: str
+    window: float = 224
+
+
+# An empty call takes 9 cycles (the `call` ceiling, as measured on Zen 4); the branch that ends a
+# loop otherwise than the last time costs about 16 on cores of this kind.
+_CALL = 25
+_LLVM = "LLVM's scheduling models"
+_INTEL_512 = Core(
+    latency=4,
+    broadcasts=2,
+    stores=1,
+    permutes=1,
+    arithmetic=2,
+    call=_CALL,
+    source="Intel, Optimization Reference Manual, order 248966, and "
+    f"{_LLVM} SkylakeServer, IceLake, SapphireRapids: 512-bit multiply-add on ports 0 and 5 (or 0 "
+    "alone), permutation on 5",
+)
+_INTEL_256 = replace(
+    _INTEL_512,
+    latency=5,
+    arithmetic=3,
+    source="Intel, Optimization Reference Manual, order 248966, and "
+    f"{_LLVM} Haswell, Broadwell, SkylakeClient: multiply-add on ports 0 and 1 (latency 5, since "
+    "Skylake 4), permutation on 5",
+)
+_GENERIC = replace(_INTEL_512, source=f"not known; taken as a server core of {_INTEL_512.source}")
+_ZEN3_256 = Core(
+    latency=4,
+    broadcasts=2,
+    stores=1,
+    permutes=2,
+    arithmetic=3,
+    call=_CALL,
+    window=256,
+    source="AMD, optimization guide of Family 19h, pub. 56665: multiply-add on pipes 0 and 1, "
+    "permutation on 1 and 2, 256 instructions under way; permutations within 128 bits were timed "
+    "on a Zen 3 server core",
+)
+_ZEN4_512 = Core(
+    latency=4,
+    broadcasts=1,
+    stores=0.5,
+    permutes=1,
+    arithmetic=1.5,
+    call=_CALL,
+    source="AMD, optimization guide of Zen 4, pub. 57647: 512-bit instructions take two cycles of "
+    "a 256-bit pipe (multiply-add on 0 and 1, permutation on 1 and 2), as do stores; that a "
+    "broadcast fills both halves, too, was timed on a Zen 4 server core, as all the rest",
+    window=320,
+)
+_ZEN4_256 = Core(
+    latency=4,
+    broadcasts=2,
+    stores=1,
+    permutes=2,
+    arithmetic=3,
+    call=_CALL,
+    source="AMD, optimization guide of Zen 4, pub. 57647: multiply-add on pipes 0 and 1, "
+    "permutation on 1 and 2; timed on a Zen 4 server core",
+    window=320,
+)
+_ZEN5_512 = Core(
+    latency=4,
+    broadcasts=2,
+    stores=1,
+    permutes=2,
+    arithmetic=3,
+    call=_CALL,
+    source="AMD, optimization guide of Zen 5, pub. 58455, and AMD's scheduling model in GCC "
+    "(zn4zn5.md): 512-bit pipes, multiply-add on 0 and 1, permutation on 1 and 2, a 512-bit store "
+    "on both store pipes",
+    window=448,
+)
+_ZEN2_256 = replace(
+    _GENERIC,
+    latency=5,
+    source=f"AMD, optimization guide of Family 17h Models 30h+, pub. 56305, and {_LLVM} Znver2 "
+    f"(latency); the rest is {_GENERIC.source}",
+)
+CORES: Mapping[tuple[str, int], Core] = {
+    ("Zen 2", 256): _ZEN2_256,
+    ("Zen 3", 256): _ZEN3_256,
+    **{(name, 512): _ZEN4_512 for name in ("Zen 4", "Zen 4c")},
+    **{(name, 256): _ZEN4_256 for name in ("Zen 4", "Zen 4c")},
+    **{(name, 512): _ZEN5_512 for name in ("Zen 5", "Zen 5c")},
+    **{(name, 256): _INTEL_256 for name in ("Haswell", "Broadwell")},
+    ("Skylake", 256): replace(_INTEL_256, latency=4),
+    **{(name, 512): _INTEL_512 for name in ("Skylake-SP", "Cascade Lake")},
+    ("Ice Lake-SP", 512): replace(_INTEL_512, window=352),
+    **{
+        (name, 512): replace(_INTEL_512, window=512)
+        for name in ("Sapphire Rapids", "Emerald Rapids")
+    },
+}
+
+
+def core_of(machine: MachineSpec, vector: Vector) -> Core:
+    """Return what is known of a machine's cores, else what most have."""
+    return CORES.get((machine.microarchitecture or "", vector.bits), _GENERIC)
