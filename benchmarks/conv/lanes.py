@@ -28,8 +28,12 @@ def build_lanes(
     dilation: int,
     before: int,
     after: int,
+    rows: int,
 ) -> Callable[[int], int]:
-    """Make the depthwise kernel: a channel a lane, each input loaded once for all its taps."""
+    """Make the depthwise kernel: a channel a lane, each input loaded once for all its taps.
+
+    With `rows`, so many kernel rows follow each other in the code; else they are counted.
+    """
     reach = Reach(columns, taps, stride, dilation, before, after)
 
     def emit(builder: Any, entry: Value) -> None:
@@ -39,7 +43,7 @@ def build_lanes(
         def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             return row.run(x, weights, values, lambda value: value)
 
-        tile.run(lambda x, weights, values: tile.over_rows(x, weights, values, one))
+        tile.run(lambda x, weights, values: tile.over_rows(x, weights, values, one, rows))
 
     return kernel(emit)
 

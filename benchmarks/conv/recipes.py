@@ -35,7 +35,8 @@ def _lanes_recipe(layout: Layout, micro: Micro, common: Arguments) -> Recipe:
     names = ("taps", "stride", "dilation", "before", "after")
     common += tuple((name, getattr(reach, name)) for name in names)
     if layout.tiling.strategy == "lanewise":
-        return _checked(LANES, "build_lanes", common, reach.products)
+        count = reach.products * max(1, micro.rows)
+        return _checked(LANES, "build_lanes", (*common, ("rows", micro.rows)), count)
     if layout.indexed:
         return _checked(LANES, "build_permute", common, reach.products)
     slot_in, slot_out = slots(shape, lanes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from benchmarks.conv.layout import Layout
 from roofline.physics.reach import Reach
 from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
-from roofline.physics.tiling import flattened, groups_in_vector, out_blocks
+from roofline.physics.tiling import flattened, groups_in_vector, out_blocks, rows_at_once
 from roofline.records import ConvShape
 
 
@@ -16,7 +16,8 @@ class Micro:
 
     No blocks: the one that fills outputs without taps. No taps: they are counted at run time.
     Where lanes are permuted, the groups' channels begin at lane `first` of the input vector. So
-    many inputs `before` and `after` a tile's own lie outside of the image.
+    many inputs `before` and `after` a tile's own lie outside of the image. So many kernel `rows`
+    are in the code, or none: then they are counted at run time.
     """
 
     columns: int
@@ -25,6 +26,7 @@ class Micro:
     first: int = 0
     before: int = 0
     after: int = 0
+    rows: int = 0
 
     def reach(self, stride: int, dilation: int) -> Reach:
         """Return what a row of its taps reads, where channels are lanes."""
@@ -163,8 +165,9 @@ class _At:
         first = 0
         if tiling.strategy == "permute" and not self.layout.indexed:
             first = self.part * groups_in_vector(self.shape, tiling.lanes) * group
-        taps = len(span.kernel_columns)
-        return Micro(span.columns, 1, taps, first, span.before, span.after)
+        taps, whole = len(span.kernel_columns), len(span.kernel_rows) == self.shape.kernel[0]
+        rows = rows_at_once(self.shape, tiling) * whole
+        return Micro(span.columns, 1, taps, first, span.before, span.after, rows)
 
     def _indices(self) -> int:
         """Return where the pattern of this part begins, behind weights and bias."""

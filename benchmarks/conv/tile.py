@@ -73,8 +73,10 @@ class Tile:
             if n + 1 < self.blocks:
                 place = self.e.advance(place, self.out_block)
 
-    def over_rows(self, x: Value, weights: Value, values: list[Value], row: Row) -> list[Value]:
-        """Run ``row`` for each kernel row, its taps all at once."""
+    def over_rows(
+        self, x: Value, weights: Value, values: list[Value], row: Row, unrolled: int = 0
+    ) -> list[Value]:
+        """Run ``row`` for each kernel row, its taps all at once; so many in a row, or in a loop."""
         e = self.e
         x_row, weights_row = self.common(words.X_ROW), self.word(words.WEIGHTS_ROW)
 
@@ -82,7 +84,12 @@ class Tile:
             changed = row(carried[0], carried[1], carried[2:])
             return [e.advance(carried[0], x_row), e.advance(carried[1], weights_row), *changed]
 
-        return e.loop(self.word(words.ROWS), [x, weights, *values], one)[2:]
+        carried = [x, weights, *values]
+        if not unrolled:
+            return e.loop(self.word(words.ROWS), carried, one)[2:]
+        for _ in range(unrolled):
+            carried = one(carried)
+        return carried[2:]
 
     def over_taps(self, x: Value, weights: Value, values: list[Value], tap: Tap) -> list[Value]:
         """Run ``tap`` for each kernel row and column; it returns where its weights end."""

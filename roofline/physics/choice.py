@@ -11,6 +11,7 @@ from roofline.physics.cache_shares import shares
 from roofline.physics.isa import Vector
 from roofline.physics.reach import Reach
 from roofline.physics.tiling import (
+    MOST_ROWS,
     UNROLL,
     Tiling,
     flattened,
@@ -76,11 +77,13 @@ def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tilin
     """Return the tile of single vectors: accumulators, a row of weights, an input, two spare."""
     most = MOST_TAPS if vector.registers > 16 else MOST_TAPS // 2
     taps, permuted = split(shape.kernel[1], most)[0][1], kind == "permute"
+    # Of kernel rows that follow each other, the compiler loads the next one's weights ahead.
+    following = taps * (not permuted and 1 < shape.kernel[0] <= MOST_ROWS)
     # Of two taps that share few inputs the compiler permutes both ahead, in registers of their own.
     ahead = taps * (permuted and taps == 2 and max(shape.stride[1], shape.dilation[1]) > 1)
-    free = vector.registers - 3 - taps - ahead - permuted - (0 if vector.fused else _PRODUCTS)
+    beside = taps + ahead + following + permuted + (0 if vector.fused else _PRODUCTS)
     widest = widest_permuted(shape, vector, taps) if permuted else WIDEST_TILE
-    columns = _even(shape.out_width, min(widest, free))
+    columns = _even(shape.out_width, min(widest, vector.registers - 3 - beside))
     return Tiling(strategy=kind, lanes=lanes, columns=columns, taps=taps)
 
 

@@ -16,7 +16,7 @@ from roofline.physics.isa import Vector
 from roofline.physics.reach import Reach
 from roofline.physics.roof import Pick, compute_ceiling, value
 from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
-from roofline.physics.tiling import Tiling, flattened, out_blocks, output_lanes
+from roofline.physics.tiling import Tiling, flattened, out_blocks, output_lanes, rows_at_once
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import Calibration, ConvShape
 
@@ -144,11 +144,17 @@ class _Kernels:
             turns, step = rows * taps * channels, _broadcast(span.columns, blocks, loop)
             products = each * taps
         else:
-            turns, step = rows * channels, _row(self._reach(span), self.tiling)
+            turns, step = rows * channels, _row(self._reach(span), self.tiling, self._loop(rows))
             products = step.multiplies
         tile = _tile(turns, step, self.core, self.rates) + _ends(each, self.core, self.rates)
         cost = span.tiles * products * rows * piece.blocks * piece.turns
         return Unit(cost, span.tiles * tile + self.core.call / self.rates.hertz)
+
+    def _loop(self, rows: int) -> float:
+        """Return the instructions of loops beside a row of taps: over rows, and over channels."""
+        if self.tiling.strategy == "permute":
+            return 2 * _LOOP
+        return 0 if rows == rows_at_once(self.shape, self.tiling) else _LOOP
 
     def _reach(self, span: Span) -> Reach:
         stride, dilation = self.shape.stride[1], self.shape.dilation[1]
@@ -167,12 +173,12 @@ def _broadcast(columns: int, blocks: int, loop: float) -> Step:
     return Step(columns * blocks, blocks, columns, 0, 1, loop)
 
 
-def _row(reach: Reach, tiling: Tiling) -> Step:
+def _row(reach: Reach, tiling: Tiling, loop: float) -> Step:
     """Count one channel and kernel row: a sum waits for its taps, one after the other."""
     inputs = len(reach.uses())
     permutes = inputs * (tiling.strategy == "permute")
     loads = inputs + reach.taps + (permutes > 0)
-    return Step(reach.products, loads, 0, permutes, reach.taps, 2 * _LOOP)
+    return Step(reach.products, loads, 0, permutes, reach.taps, loop)
 
 
 def _ends(accumulators: int, core: Core, rates: Rates) -> float:

@@ -16,6 +16,8 @@ from roofline.records import ConvShape, Scalar, Traffic
 
 # Channels that one turn of the innermost loop takes, where a block holds whole vectors of them.
 UNROLL = 4
+# Kernel rows of a depthwise tile that follow each other without a loop.
+MOST_ROWS = 3
 _NUMBERS = ("columns", "taps", "blocks", "rows", "chunk")
 
 
@@ -76,6 +78,12 @@ def strategy(shape: ConvShape, lanes: int) -> str:
 def unroll(lanes: int) -> int:
     """Return how many channels one turn of the broadcast kernel's innermost loop takes."""
     return min(UNROLL, lanes)
+
+
+def rows_at_once(shape: ConvShape, tiling: Tiling) -> int:
+    """Return the kernel rows that the code of a whole depthwise tile holds, none if in a loop."""
+    height = shape.kernel[0]
+    return height if tiling.strategy == "lanewise" and height <= MOST_ROWS else 0
 
 
 def planar(shape: ConvShape, lanes: int) -> bool:
