@@ -12,7 +12,7 @@ from roofline.records import Finding
 from roofline.store.files import Store, site_name
 from roofline.store.reading import MAX_BYTES, MAX_SAMPLES, stamp_of
 from roofline.store.schema import Record, loads
-from roofline.store.shelf import RECORD, SAMPLES, Address, agrees, parsed
+from roofline.store.shelf import RECORD, SAMPLES, Address, ShelfError, agrees, parsed
 
 
 def merge(folder: Path, store: Store, site: str | None, secrets: Iterable[str] = ()) -> Copied:
@@ -25,7 +25,7 @@ def merge(folder: Path, store: Store, site: str | None, secrets: Iterable[str] =
         secrets: words that may stand in no record.
 
     Raises:
-        RooflineError: there is no such folder, or a site is missing.
+        RooflineError: there is no such folder, a site is missing, or the store can't be written.
 
     """
     if not folder.is_dir():
@@ -39,6 +39,8 @@ def merge(folder: Path, store: Store, site: str | None, secrets: Iterable[str] =
             new = accept(
                 path.name, plain(path, MAX_BYTES), path.parent, store, site or _site(name), words
             )
+        except ShelfError:
+            raise
         except RooflineError as error:
             result.refused[name] = str(error)
         except OSError as error:

@@ -135,7 +135,12 @@ class Catalogue:
         """Read a folder's new files and return the folders in it."""
         begun = time.time()
         folders, files = [], []
-        with os.scandir(self.root / name) as entries:
+        try:
+            entries = os.scandir(self.root / name)
+        except OSError as error:
+            self._skip(name, name, RooflineError(f"cannot be read: {error.strerror}."))
+            return []
+        with entries:
             for one in entries:
                 if one.name.startswith("."):
                     continue
@@ -168,13 +173,16 @@ class Catalogue:
         try:
             found = outline_of(self.root / place, self.root)
         except (RooflineError, OSError) as error:
-            row = (place, folder, str(error), isinstance(error, FutureFormatError))
-            self._base.execute("insert or replace into skipped values (?, ?, ?, ?)", row)
+            self._skip(folder, place, error)
             return
         cells = [getattr(found.line, name) for name in COLUMNS]
         row_of = ", ".join("?" * (len(cells) + 3))
         figures = (folder, self._numbers(found), found.figures.tobytes())
         self._base.execute(f"insert or replace into records values ({row_of})", [*cells, *figures])
+
+    def _skip(self, folder: str, place: str, error: Exception) -> None:
+        row = (place, folder, str(error), isinstance(error, FutureFormatError))
+        self._base.execute("insert or replace into skipped values (?, ?, ?, ?)", row)
 
     def _numbers(self, found: Outline) -> bytes:
         if not self._ids:

@@ -19,7 +19,7 @@ from roofline.errors import RooflineError, RooflineWarning
 from roofline.folders import cache_home
 from roofline.store.files import LOCAL_SITE, Store, default_root, site_name
 from roofline.store.publish import make_folder, publish
-from roofline.store.shelf import Address, Folder, agrees, is_record, parsed
+from roofline.store.shelf import Address, Folder, ShelfError, agrees, is_record, parsed
 
 # Fetched at a time: as many as keep a connection busy, few enough to hold in memory.
 _BATCH = 200
@@ -86,7 +86,7 @@ class Cloud:
             try:
                 system.pipe_file(target, data, mode="create")
             except FileNotFoundError:
-                raise RooflineError(f"there is no bucket for {self.url}: make it first.") from None
+                raise ShelfError(f"there is no bucket for {self.url}: make it first.") from None
             except FileExistsError:
                 if bytes(system.cat_file(target)) == data:
                     return False
@@ -109,7 +109,7 @@ class Cloud:
             system.ls(root.split("/")[0] if "s3" in system.protocol else root)
             return
         if "s3" in system.protocol:
-            raise RooflineError(f"there is no bucket for {self.url}: make it first.")
+            raise ShelfError(f"there is no bucket for {self.url}: make it first.")
 
     def _found(self, system: Any, root: str, machine: str | None) -> list[str]:
         try:
@@ -130,7 +130,7 @@ class Cloud:
         except Exception as error:
             # Each kind of URL has failures of its own; all mean the same to a user.
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise RooflineError(f"cannot use {self.url}: {reason.rstrip('.')}.") from error
+            raise ShelfError(f"cannot use {self.url}: {reason.rstrip('.')}.") from error
 
 
 @dataclass(frozen=True)
