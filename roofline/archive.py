@@ -98,11 +98,11 @@ def _say(options: argparse.Namespace, answer: Any, words: Sequence[str]) -> None
 
 def _list(options: argparse.Namespace) -> int:
     from roofline.archiving.frame import Archive
-    from roofline.archiving.listing import as_json, in_words, listed
+    from roofline.archiving.listing import as_json, in_words
 
     catalogue = Archive(_kept(options)).catalogue()
-    lines = listed(catalogue, options.machine, everything=options.all)
-    if text := as_json(lines) if options.json else in_words(lines):
+    told = as_json if options.json else in_words
+    if text := told(catalogue, options.machine, everything=options.all):
         print(text, flush=True)
     for skipped in catalogue.skipped():
         print(f"warning: skipped {skipped.path}: {skipped.reason}", file=sys.stderr)
