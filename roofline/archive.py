@@ -186,9 +186,6 @@ def _export(options: argparse.Namespace) -> int:
     except ImportError:
         wanted = "pip install 'calibrated-roofline[parquet]'"
         raise RooflineError(f"Parquet needs pyarrow: {wanted}, or use --csv.") from None
-    except OSError as problem:
-        file = problem.filename or options.csv or options.parquet
-        raise RooflineError(f"cannot write {file}: {problem.strerror or problem}.") from problem
     _say(options, {"rows": len(frame)}, [f"{len(frame)} rows"])
     return 0
 

@@ -1,6 +1,8 @@
 """The commands of an archive: copies are checked, corrections supersede, a table has it all."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -151,6 +153,122 @@ def test_a_record_of_the_future_is_skipped_with_a_warning(tmp_path: Path) -> Non
     with pytest.warns(RooflineWarning, match=r"format 9.*update"):
         found = store.latest(make_calibration().node, usable_cores=2, isa_cap=None)
     assert found is not None
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return the one sentence that a command ends with."""
+    assert main([*arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert len(shown.err.splitlines()) == 1
+    return shown.err
+
+
+@pytest.mark.parametrize("verb", ["pull", "merge"])
+def test_a_full_disk_ends_a_copy_with_one_sentence_and_nothing_half_written(
+    verb: str,
+    tmp_path: Path,
+    kept: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    into = tmp_path / "store"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("roofline.store.publish.os.fsync", full)
+        said = refused(capsys, verb, str(kept), "--results", str(into))
+        assert "No space left on device" in said
+        assert [path for path in into.rglob("*") if path.is_file()] == []
+    assert len(answer(capsys, verb, str(kept), "--results", str(into))["new"]) == 6
+
+
+def test_an_export_that_fails_leaves_what_was_there(
+    tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "all.csv"
+    file.write_text("mine")
+
+    def half(_: object, path: Path, **__: object) -> None:
+        path.write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pandas.DataFrame, "to_csv", half)
+    assert "No space" in refused(capsys, "export", "--csv", str(file), "--results", str(kept))
+    assert file.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["all.csv"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "list --results {0}/nowhere",
+        "list --results {0}/file",
+        "show x --results {0}/nowhere",
+        "export --csv {0}/x.csv --results {0}/nowhere",
+        "export --csv {0}/no/x.csv --results {1}",
+        "push {0}/there --results {0}/nowhere",
+        "pull {0}/nowhere --results {0}/there",
+        "pull {1} --results {0}/file",
+        "merge {1} --results {0}/file/below",
+        "verify {0}/nowhere",
+        "verify {1} {0}",
+        "verify {1} --private {0}/nowhere",
+        "verify {1} --private {0}/binary",
+        "list --results nonsense://x",
+        "list --results s3://",
+    ],
+)
+def test_what_is_not_there_or_cannot_be_used_is_said(
+    line: str, tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "://" in line:
+        pytest.importorskip("fsspec", reason="the extra [cloud] brings fsspec")
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\xff")
+    before = sorted(tmp_path.rglob("*"))
+    refused(capsys, *line.format(tmp_path, kept).split())
+    assert [one for one in sorted(tmp_path.rglob("*")) if "cache" not in str(one)] == before
+
+
+def test_a_damaged_object_behind_a_url_is_an_error_of_verify(
+    bucket: str, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from roofline.store.cloud import Cloud
+
+    url = f"{bucket}/verified"
+    answer(capsys, "push", url, "--results", str(kept))
+    faults = answer(capsys, "verify", url)
+    assert {one["severity"] for one in faults} <= {"warning"}
+    assert not any("samples" in one["what"] for one in faults)
+    cloud = Cloud(url)
+    place = next(one for one in cloud.places() if one.name.endswith("cbac0fe6ac0d.json"))
+    system, root = cloud._opened
+    system.pipe_file(f"{root}/{place.text}", b"{}", mode="overwrite")
+    for where in ([url], ["--results", url]):
+        (fault,) = (
+            one for one in answer(capsys, "verify", *where, status=1) if one["severity"] == "error"
+        )
+        assert fault["path"] == f"{url}/{place.text}"
+        assert "hash in its name" in fault["what"]
+
+
+@pytest.mark.parametrize("verb", ["list", "pull", "push", "verify"])
+def test_a_bucket_that_is_not_there_is_said(
+    verb: str, bucket: str, tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del bucket
+    url, here = "s3://no-such-bucket/x", ["--results", str(tmp_path / "store")]
+    lines = {
+        "list": ["list", "--results", url],
+        "pull": ["pull", url, *here],
+        "push": ["push", url, "--results", str(kept)],
+        "verify": ["verify", url],
+    }
+    assert "no-such-bucket" in refused(capsys, *lines[verb])
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,9 @@ class Cloud:
         with self._reached():
             system.invalidate_cache()
             names = self._found(system, root, machine)
+        if not names:
+            # Nothing there yet, or a misspelt bucket.
+            self.check()
         texts = (name[len(root) :].lstrip("/") for name in names)
         found = (place for place in map(parsed, texts) if place is not None)
         return sorted(found, key=lambda place: place.text)
@@ -188,7 +191,15 @@ class CloudStore(Store):
 
 
 def open_cloud(url: str, environ: Mapping[str, str] = os.environ) -> CloudStore:
-    """Return the store at a URL."""
+    """Return the store at a URL.
+
+    Raises:
+        RooflineError: it names no bucket.
+
+    """
+    scheme, _, place = url.partition("://")
+    if scheme in _BUCKETS and not place.strip("/"):
+        raise RooflineError(f"{url} names no bucket.")
     known = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
     root = cache_home(environ) / "archives" / known
     return CloudStore(root, Cloud(url.rstrip("/")))

@@ -77,15 +77,18 @@ def write(target: Path, writer: Callable[[Path], object]) -> None:
     """Let something write a file anew, whole or not at all.
 
     Raises:
-        OSError: it can't be written; a file that was there stays.
+        RooflineError: it can't be written; a file that was there stays.
 
     """
-    # Renaming over a device such as /dev/stdout would take the device away.
-    if target.exists() and not target.is_file():
-        writer(target)
-        return
-    with replacing(target.resolve()) as temporary:
-        writer(temporary)
+    try:
+        # Renaming over a device such as /dev/stdout would take the device away.
+        if target.exists() and not target.is_file():
+            writer(target)
+            return
+        with replacing(target.resolve()) as temporary:
+            writer(temporary)
+    except OSError as error:
+        raise RooflineError(f"cannot write {target}: {error.strerror or error}.") from error
 
 
 def _agreeing(target: Path, data: bytes) -> Path:

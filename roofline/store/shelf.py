@@ -121,7 +121,7 @@ class Folder:
 
 
 def _skipped(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
         message = f"{error.filename} cannot be read: {error.strerror}; skipped."
         warnings.warn(message, RooflineWarning, stacklevel=2)
 
