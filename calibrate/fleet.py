@@ -7,7 +7,6 @@ import json
 import shlex
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any, cast
 
 from calibrate import host as node_program
 from roofline.archiving.giving import accept
-from roofline.commandline import Parser, exit_status
+from roofline.commandline import Parser, exit_status, seconds
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.fleet import read_labels, records_of
 from roofline.folders import config_home
@@ -34,6 +33,7 @@ EPILOG = """Workers need Dask and a checkout at --folder; records come back thro
 verified here. Exit: 0 fine, 1 a host failed or is slow, 2 bad input, 3 no cluster."""
 _BETWEEN_LOOKS = 0.5
 _GRACE = 30.0
+_TOLD = 200
 
 
 @dataclass(slots=True)
@@ -88,9 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--by", choices=("host", "worker"), default="host", help="what counts as a host")
     add("--retry", type=_times, default=1, metavar="N", help="try failed hosts again (default: 1)")
     add("--only-missing", action="store_true", help="leave out hosts that have a record")
-    add(
-        "--timeout", type=_seconds, default=900.0, metavar="SECONDS", help="then a host hangs (900)"
-    )
+    add("--timeout", type=seconds, default=900.0, metavar="SECONDS", help="then a host hangs (900)")
     add("--labels", type=Path, metavar="FILE", help="private map of node -> host (kept for you)")
     checkout = Path(__file__).resolve().parents[1]
     add("--folder", default=str(checkout), metavar="PATH", help="of the checkout on the hosts")
@@ -105,16 +103,6 @@ def _times(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no number of times")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < threading.TIMEOUT_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
-    return value
 
 
 def _program(text: str) -> list[str]:
@@ -138,10 +126,8 @@ def _connected(address: str) -> Any:
         client: Any = cast("Any", Client)(address, timeout=10)
     except (OSError, ValueError, TimeoutError) as error:
         raise RooflineError(f"no Dask scheduler at {address}: {error}.", CANNOT_MEASURE) from error
-    import cloudpickle
-
-    # Workers need not have this package: what they run travels with the call.
-    cloudpickle.register_pickle_by_value(node_program)
+    # Neither scheduler nor workers need this package: of `__main__`, a function travels by value.
+    node_program.calibrate_here.__module__ = "__main__"
     return client
 
 
@@ -205,12 +191,17 @@ def _calibrate(
 def _trouble(future: Any, present: bool, begun: float, seconds: float) -> str | None:
     """Say why a host won't answer any more, or None where it may."""
     if future.done():
-        failed = future.status != "finished"
-        return f"died: {type(future.exception()).__name__}" if failed else None
+        return None if future.status == "finished" else _died(future)
     if not present:
         return "died: its worker is gone"
     late = time.monotonic() - begun > seconds + _GRACE
     return f"hung: no answer after {seconds + _GRACE:.0f} s" if late else None
+
+
+def _died(future: Any) -> str:
+    error = future.exception() if future.status == "error" else None
+    what = " ".join(f"{type(error).__name__}: {error}".split()) if error else str(future.status)
+    return f"died: {what[:_TOLD]}"
 
 
 def _taken(future: Any, name: str, site: str, store: Store, labels: dict[str, str]) -> str | None:

@@ -86,6 +86,39 @@ def test_a_folder_without_layout_needs_a_site(
     assert main(["verify", store]) == 0
 
 
+def test_the_folder_of_a_site_may_be_sent_as_it_is(
+    tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    done = answer(capsys, "merge", str(kept / "reference"), "--results", str(store))
+    assert (len(done["new"]), done["refused"]) == (6, {})
+    assert [path.name for path in store.iterdir()] == ["reference"]
+
+
+def test_a_correction_is_verified_and_brings_its_samples(
+    tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(kept / "reference" / "amd-zen3-2c-3297c6e7", store / "lab" / "x")
+    (store / "lab" / "x").rename(store / "lab" / "amd-zen3-2c-3297c6e7")
+    (old,) = store.rglob("*Z-????????????.json")
+    (samples,) = store.rglob("*.samples.json.gz")
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    right = sent / "right.json"
+    right.write_text(old.read_text().replace('"seconds_taken":', '"seconds_taken":1', 1))
+    samples.rename(sent / samples.name)
+    arguments = ["supersede", old.name, "--with", str(right), "--results", str(store)]
+    right_text = right.read_text()
+    right.write_text(right_text.replace('"hypervisor":"KVM"', '"hypervisor":"10.1.2.3"', 1))
+    assert "network address" in refused(capsys, *arguments)
+    assert list(store.rglob("*.samples.json.gz")) == []
+    right.write_text(right_text)
+    assert answer(capsys, *arguments)["record"].endswith(".json")
+    assert samples.is_file()
+    assert answer(capsys, "verify", str(store)) == []
+
+
 def test_a_withdrawn_record_is_used_no_longer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,7 +138,8 @@ def test_a_correction_takes_the_place_of_what_it_corrects(
 ) -> None:
     store = Store(tmp_path / "store")
     old = store.put(make_calibration(), None, "lab")
-    right = Store(tmp_path / "other").put(make_calibration(seconds_taken=5.0), None, "lab")
+    better = make_calibration(seconds_taken=5.0, measurements=())
+    right = Store(tmp_path / "other").put(better, None, "lab")
     answer(
         capsys, "supersede", old.name, "--with", str(right), "--results", str(tmp_path / "store")
     )

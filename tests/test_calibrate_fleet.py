@@ -32,7 +32,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     starts += [[*worker, "--no-dashboard", "--name", f"n{number}"] for number in range(8)]
     processes = []
     for number, start in enumerate(starts):
-        environment = os.environ | {"FLEET_WORKER": str(number - 1), "PYTHONPATH": str(ROOT)}
+        environment = os.environ | {"FLEET_WORKER": str(number - 1), "PYTHONPATH": ""}
         processes.append(
             subprocess.Popen(
                 [*start, "--scheduler-file", str(file)],
