@@ -65,7 +65,8 @@ class Catalogue:
 
     def refresh(self) -> None:
         """Read what came since the last time, and forget what went."""
-        known = {name: (mtime, bool(settled)) for name, mtime, settled in self._folders()}
+        rows = self._base.execute("select folder, mtime, settled from folders")
+        known = {name: (mtime, bool(settled)) for name, mtime, settled in rows}
         waiting = ["", *(name for name in known if name)]
         seen: set[str] = set()
         while waiting:
@@ -138,9 +139,6 @@ class Catalogue:
         query = "select place, keys, figures from figures order by place"
         yield from self._base.execute(query)
 
-    def _folders(self) -> list[tuple[str, int, int]]:
-        return self._base.execute("select folder, mtime, settled from folders").fetchall()
-
     def _list(self, name: str, mtime: int) -> list[str]:
         """Read a folder's new files and return the folders in it."""
         begun = time.time()
@@ -167,8 +165,7 @@ class Catalogue:
         return folders
 
     def _take(self, folder: str, files: list[str]) -> None:
-        rows = self._base.execute("select place from records where folder = ?", (folder,))
-        known = {place for (place,) in rows}
+        known = {place for (place,) in self.rows(("place",), "folder = ?", (folder,))}
         gone = [(place,) for place in known.difference(files)]
         for table in ("records", "figures"):
             self._base.executemany(f"delete from {table} where place = ?", gone)
