@@ -134,13 +134,14 @@ def _tree(group: Group, labels: dict[str, str]) -> dict[str, Any]:
 def _words(group: Group, labels: dict[str, str]) -> Iterator[str]:
     count = len(group.hosts)
     few = "" if count >= 5 else " (too few for a verdict: a ranking)"
-    yield f"{group.machine}, {group.usable_cores} cores, {count} hosts{few}"
+    hosts = "host" if count == 1 else "hosts"
+    yield f"{group.machine}, {group.usable_cores} cores, {count} {hosts}{few}"
     for host in group.hosts:
         yield from _host(host, labels.get(host.node, host.node), ranked=bool(few))
 
 
 def _host(host: Standing, label: str, *, ranked: bool) -> Iterator[str]:
-    yield f"  {label:24} {host.verdict:10} worst {-host.worst:+.1%} at {_ceiling(host)}"
+    yield f"  {label:24} {host.verdict:10} worst {0.0 - host.worst:+.1%} at {_ceiling(host)}"
     for mark in host.marks[:_SHOWN]:
         if mark.flagged and not ranked:
             score = f"z {mark.score:.1f}" if mark.score < 1e3 else "z > 1000"

@@ -14,6 +14,8 @@ import roofline
 from roofline.archive import main
 from roofline.errors import RooflineWarning
 from roofline.store.files import Store
+from roofline.store.schema import dumps
+from roofline.store.shelf import digest_of
 from tests.builders import make_calibration, make_machine
 from tests.moto_server import bucket
 from tests.sweep_builders import make_sweep
@@ -93,6 +95,25 @@ def test_the_folder_of_a_site_may_be_sent_as_it_is(
     done = answer(capsys, "merge", str(kept / "reference"), "--results", str(store))
     assert (len(done["new"]), done["refused"]) == (6, {})
     assert [path.name for path in store.iterdir()] == ["reference"]
+
+
+@pytest.mark.parametrize("vendor", ["../../up", "x" * 300, "\u4e2d"])
+def test_a_machine_leads_nowhere_else(
+    vendor: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = make_calibration(measurements=(), machine=make_machine(vendor=vendor))
+    text = dumps(record)
+    name = f"20261123T005959Z-{digest_of(text.encode())}.json"
+    sent = tmp_path / "a" / "sent"
+    sent.mkdir(parents=True)
+    (sent / name).write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+    store = tmp_path / "a" / "store"
+    arguments = ["merge", str(sent), "--results", str(store), "--site", "lab"]
+    told = main(arguments)
+    assert told == (0 if vendor.startswith(".") else 1), capsys.readouterr()
+    new = [path for path in tmp_path.rglob("*") if path not in before]
+    assert all(path.is_relative_to(store) for path in new)
 
 
 def test_a_correction_is_verified_and_brings_its_samples(
@@ -248,6 +269,8 @@ def test_an_export_that_fails_leaves_what_was_there(
         "pull {0}/nowhere --results {0}/there",
         "pull {1} --results {0}/file",
         "merge {1} --results {0}/file/below",
+        "merge {1} --results {0}/new --site ../up",
+        "merge {1} --results {0}/new --site Lab",
         "verify {0}/nowhere",
         "verify {1} {0}",
         "verify {1} --private {0}/nowhere",

@@ -40,7 +40,7 @@ def commands() -> list[tuple[str, list[str]]]:
 @pytest.mark.parametrize(("module", "words"), commands(), ids=str)
 def test_every_command_of_the_pages_is_one(module: str, words: list[str]) -> None:
     line = " ".join(words)
-    for optional in re.findall(r"\[(\w+)\]", line):
+    for optional in re.findall(r"\[([\w|]+)\]", line):
         line = line.replace(f"[{optional}]", optional)
     if (words and module != "roofline.archive") or len(words) > 1:
         PARSERS[module]().parse_args(line.split())

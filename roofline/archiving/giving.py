@@ -68,6 +68,8 @@ def accept(
     place = Address(site=site, machine=record.machine.id, year=stamp[:4], name=name)
     if match is None or match[1] != stamp or not agrees(place, data):
         raise RooflineError("damaged or edited: its name gives another hash or time.")
+    if parsed(place.text) is None:
+        raise RooflineError(f"its machine is none: {record.machine.id[:80]!r}.")
     _check(record, secrets)
     _keep_samples(record, beside, place, store)
     return store.shelf.write(place, data)

@@ -53,7 +53,7 @@ def transfer(
             return place, _copy(source, target, place, there, have)
         except ShelfError as error:
             raise ShelfError(f"{error} What came is kept: the same command goes on.") from error
-        except (RooflineError, FileNotFoundError) as error:
+        except RooflineError as error:
             return place, str(error)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -17,7 +17,7 @@ from typing import Any
 
 from roofline.errors import RooflineError, RooflineWarning
 from roofline.folders import cache_home
-from roofline.store.files import LOCAL_SITE, Store, default_root, site_name
+from roofline.store.files import Store, default_root, site_name
 from roofline.store.publish import make_folder, publish
 from roofline.store.shelf import Address, Folder, ShelfError, agrees, is_record, parsed
 
@@ -106,13 +106,19 @@ class Cloud:
 
         """
         system, root = self._opened
-        with self._reached(), suppress(FileNotFoundError):
-            # What isn't there yet is made by the first put, but for a bucket.
+        bucket = root.partition("/")[0] if "s3" in system.protocol else root
+        with self._reached():
             system.invalidate_cache()
-            system.ls(root.split("/")[0] if "s3" in system.protocol else root)
-            return
-        if "s3" in system.protocol:
-            raise ShelfError(f"there is no bucket for {self.url}: make it first.")
+            try:
+                system.ls(bucket)
+            except PermissionError:
+                # Rights may begin below the bucket.
+                with suppress(FileNotFoundError):
+                    system.ls(root)
+            except FileNotFoundError:
+                # What isn't there yet is made by the first put, but for a bucket.
+                if "s3" in system.protocol:
+                    raise ShelfError(f"there is no bucket for {self.url}: make it first.") from None
 
     def _found(self, system: Any, root: str, machine: str | None) -> list[str]:
         try:
@@ -128,8 +134,10 @@ class Cloud:
     def _reached(self) -> Iterator[None]:
         try:
             yield
-        except (RooflineError, FileExistsError, FileNotFoundError):
+        except RooflineError:
             raise
+        except FileNotFoundError as error:
+            raise RooflineError(f"{self.url} changed while it was read: try again.") from error
         except Exception as error:
             # Each kind of URL has failures of its own; all mean the same to a user.
             reason = " ".join(str(error).split()) or type(error).__name__
@@ -217,9 +225,8 @@ def _kept(files: Mapping[Address, bytes], url: str, error: RooflineError) -> str
     root = default_root(Path(__file__).resolve().parents[1])
     shelf = Folder(root)
     for place, data in files.items():
-        kept = Address(site=LOCAL_SITE, machine=place.machine, year=place.year, name=place.name)
-        shelf.write(kept, data)
+        shelf.write(place, data)
     return (
-        f"{error} The record was kept as {root / kept.text}: "
-        f"`python -m roofline.archive push {url} --results {root}` tries again."
+        f"{error} The record was kept as {root / place.text}: "
+        f"`python -m roofline.archive push {url} --site {place.site} --results {root}` tries again."
     )
