@@ -111,7 +111,7 @@ class Catalogue:
         """Choose among lines, then read the chosen record; what turns out damaged is left out."""
         warn(self.skipped())
         kind = kind_of(cls)
-        lines = self._near(kind, "node", node) or self._near(kind, "machine", machine)
+        lines = self.usable(kind, "node", node) or self.usable(kind, "machine", machine)
         while True:
             chosen = choose(lines, node=node, usable_cores=cores, isa_cap=cap, machine_id=machine)
             if chosen is None:
@@ -123,7 +123,7 @@ class Catalogue:
                     return Found(entry=found, same_node=chosen[1])
             lines.remove(chosen[0])
 
-    def _near(self, kind: str, column: str, value: str | None) -> list[Line]:
+    def usable(self, kind: str, column: str, value: str | None) -> list[Line]:
         """Return the valid lines of a node or a type of machine that nothing supersedes."""
         replaced = self.replaced()
         lines = self.lines(f"kind = ? and valid and {column} = ?", (kind, value))
