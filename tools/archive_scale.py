@@ -23,7 +23,7 @@ from roofline.store.schema import loads
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTS_OF_A_TYPE = 500
-QUESTIONS = ("latest", "list", "frame", "long", "archive list", "archive list --json")
+QUESTIONS = ("latest", "list", "frame", "long", "archive list", "archive list --all --json")
 _BEGIN = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -42,7 +42,7 @@ def generate(folder: Path, records: int) -> list[int]:
         when = _BEGIN + datetime.timedelta(seconds=draw.randrange(90_000_000))
         stamp = f"{when:%Y-%m-%dT%H:%M:%SZ}"
         made = text.replace(node, host).replace(started, stamp)
-        data = made.replace('"seconds_taken":', f'"seconds_taken":{number}', 1).encode()
+        data = made.replace('"seconds_taken":', f'"seconds_taken":{number + 1}', 1).encode()
         name = f"{when:%Y%m%dT%H%M%SZ}-{hashlib.sha256(data).hexdigest()[:12]}.json"
         place = folder / f"site{number % 7}" / machine / f"{when:%Y}"
         place.mkdir(parents=True, exist_ok=True)
