@@ -1,13 +1,12 @@
 """`python -m calibrate`: measure this machine's roofs and keep the record."""
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from roofline.commandline import Parser, exit_status
+from roofline.commandline import Parser, exit_status, seconds
 
 DESCRIPTION = """Measure what this machine really reaches: peak FLOP/s and bandwidth by vector
 width, cache level and team size, with pinned threads and pre-faulted pages; check it against
@@ -37,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     add("--threads", type=int, metavar="N", help="cores to use (default: every usable one)")
     add(
         "--patience",
-        type=_seconds,
+        type=seconds,
         default=0.0,
         metavar="SECONDS",
         help="after the planned rounds add more until typical values settle, or time is up",
@@ -55,16 +54,6 @@ def parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="print the record instead of tables")
     add("--quiet", action="store_true", help="no progress on stderr")
     return made
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
-    return seconds
 
 
 if __name__ == "__main__":

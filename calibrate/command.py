@@ -13,6 +13,7 @@ from calibrate.session import Outcome, Subject, calibrate
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.folders import config_home
 from roofline.host.activity import Lookout, busy_cpus
+from roofline.host.alone import alone
 from roofline.host.checkout import checkout, revision
 from roofline.host.child import Progress
 from roofline.host.machine import memory_available, node_id, read_machine, team_cpus
@@ -45,11 +46,16 @@ def run(options: argparse.Namespace) -> int:
         huge_pages=doctor.huge_pages_allowed(SYSTEM),
     )
     drawn = plan.draw_up(resources, quick=options.quick)
-    findings = _findings(machine, cpus)
-    _say(options, findings, drawn)
-    outcome = _measure(options, _subject(options, machine, cpus), drawn, cpus, findings)
+    with alone(_waits):
+        findings = _findings(machine, cpus)
+        _say(options, findings, drawn)
+        outcome = _measure(options, _subject(options, machine, cpus), drawn, cpus, findings)
     path = store.put(outcome.calibration, outcome.samples, options.site)
     return _show(options, store, path)
+
+
+def _waits() -> None:
+    print("waiting: another calibration runs on this host.", file=sys.stderr, flush=True)
 
 
 def _check_figures(paths: list[Path]) -> None:

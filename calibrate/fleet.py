@@ -15,14 +15,16 @@ from typing import Any, cast
 
 from calibrate import host as node_program
 from roofline.archiving.giving import accept
-from roofline.commandline import Parser, exit_status
+from roofline.commandline import Parser, exit_status, seconds
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.fleet import read_labels, records_of
 from roofline.folders import config_home
 from roofline.physics.fleet import groups
 from roofline.records import Calibration
 from roofline.store.files import Store, open_store
+from roofline.store.publish import replacing
 from roofline.store.schema import loads_as
+from roofline.store.shelf import ShelfError
 
 DESCRIPTION = """Calibrate every host of a Dask cluster once, each alone on its host, and keep the
 records in one store. A host that dies, hangs or returns junk is named and the rest goes on; a host
@@ -31,6 +33,7 @@ EPILOG = """Workers need Dask and a checkout at --folder; records come back thro
 verified here. Exit: 0 fine, 1 a host failed or is slow, 2 bad input, 3 no cluster."""
 _BETWEEN_LOOKS = 0.5
 _GRACE = 30.0
+_TOLD = 200
 
 
 @dataclass(slots=True)
@@ -50,13 +53,18 @@ def run(options: argparse.Namespace) -> int:
     """Calibrate the hosts, retry what failed and what looks slow, say how it ended."""
     store = open_store(options.results)
     store.check_writable(options.site)
+    file = options.labels or config_home() / "fleet-labels.json"
+    labels = read_labels(file) if file.exists() else {}
+    # Before an hour is spent on hosts that nobody could name afterwards.
+    _keep(file, labels)
     with _connected(options.dask) as client:
-        return _run(client, options, store)
+        try:
+            return _run(client, options, store, labels)
+        finally:
+            _keep(file, labels)
 
 
-def _run(client: Any, options: argparse.Namespace, store: Store) -> int:
-    labels_file = options.labels or config_home() / "fleet-labels.json"
-    labels = read_labels(labels_file) if labels_file.exists() else {}
+def _run(client: Any, options: argparse.Namespace, store: Store, labels: dict[str, str]) -> int:
     hosts = _hosts(client, by=options.by)
     if options.only_missing:
         have = {labels[node] for node in records_of(store) if node in labels}
@@ -66,7 +74,6 @@ def _run(client: Any, options: argparse.Namespace, store: Store) -> int:
         present = _hosts(client, by=options.by) if attempt else hosts
         todo = {n: present[n] for n in hosts if n not in outcome.done and n in present}
         _calibrate(client, todo, options, store, outcome, labels)
-    _keep(labels_file, labels)
     slow = _judged(client, options, store, outcome, labels)
     _report(options, outcome, slow)
     return 1 if outcome.failed or slow else 0
@@ -79,16 +86,33 @@ def _parser() -> argparse.ArgumentParser:
     add("--results", metavar="PATH|URL", help="where records go (default: as usual)")
     add("--site", default="local", metavar="NAME", help="whose records they are (default: local)")
     add("--by", choices=("host", "worker"), default="host", help="what counts as a host")
-    add("--retry", type=int, default=1, metavar="N", help="try failed hosts again (default: 1)")
+    add("--retry", type=_times, default=1, metavar="N", help="try failed hosts again (default: 1)")
     add("--only-missing", action="store_true", help="leave out hosts that have a record")
-    add("--timeout", type=float, default=900.0, metavar="SECONDS", help="then a host hangs (900)")
+    add("--timeout", type=seconds, default=900.0, metavar="SECONDS", help="then a host hangs (900)")
     add("--labels", type=Path, metavar="FILE", help="private map of node -> host (kept for you)")
     checkout = Path(__file__).resolve().parents[1]
     add("--folder", default=str(checkout), metavar="PATH", help="of the checkout on the hosts")
     usual = f"{sys.executable} -m calibrate"
-    add("--command", default=usual, metavar="TEXT", help="the node program, options included")
+    words = "the node program, options included"
+    add("--command", type=_program, default=usual, metavar="TEXT", help=words)
     add("--json", action="store_true", help="print the outcome as JSON")
     return parser
+
+
+def _times(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of times")
+    return int(text)
+
+
+def _program(text: str) -> list[str]:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+    if not words:
+        raise argparse.ArgumentTypeError("it is empty")
+    return words
 
 
 def _connected(address: str) -> Any:
@@ -102,10 +126,8 @@ def _connected(address: str) -> Any:
         client: Any = cast("Any", Client)(address, timeout=10)
     except (OSError, ValueError, TimeoutError) as error:
         raise RooflineError(f"no Dask scheduler at {address}: {error}.", CANNOT_MEASURE) from error
-    import cloudpickle
-
-    # Workers need not have this package: what they run travels with the call.
-    cloudpickle.register_pickle_by_value(node_program)
+    # Neither scheduler nor workers need this package: of `__main__`, a function travels by value.
+    node_program.calibrate_here.__module__ = "__main__"
     return client
 
 
@@ -138,11 +160,10 @@ def _calibrate(
     labels: dict[str, str],
 ) -> None:
     """Calibrate hosts side by side, and take each record as it comes."""
-    command = shlex.split(options.command)
     waiting = {
         name: client.submit(
             node_program.calibrate_here,
-            command,
+            options.command,
             options.folder,
             options.timeout,
             workers=[address],
@@ -170,12 +191,17 @@ def _calibrate(
 def _trouble(future: Any, present: bool, begun: float, seconds: float) -> str | None:
     """Say why a host won't answer any more, or None where it may."""
     if future.done():
-        failed = future.status != "finished"
-        return f"died: {type(future.exception()).__name__}" if failed else None
+        return None if future.status == "finished" else _died(future)
     if not present:
         return "died: its worker is gone"
     late = time.monotonic() - begun > seconds + _GRACE
     return f"hung: no answer after {seconds + _GRACE:.0f} s" if late else None
+
+
+def _died(future: Any) -> str:
+    error = future.exception() if future.status == "error" else None
+    what = " ".join(f"{type(error).__name__}: {error}".split()) if error else str(future.status)
+    return f"died: {what[:_TOLD]}"
 
 
 def _taken(future: Any, name: str, site: str, store: Store, labels: dict[str, str]) -> str | None:
@@ -193,6 +219,8 @@ def _taken(future: Any, name: str, site: str, store: Store, labels: dict[str, st
             try:
                 accept(one, files[one], Path(folder), store, site, (name,))
                 labels[loads_as(Calibration, files[one].decode()).node] = name
+            except ShelfError as error:
+                return f"its record could not be kept: {error}"
             except RooflineError as error:
                 return f"returned junk: {error}"
     return None
@@ -231,12 +259,19 @@ def _standing(store: Store, verdict: str) -> dict[str, tuple[str, ...]]:
 
 
 def _keep(path: Path, labels: Mapping[str, str]) -> None:
-    """Keep the map of nodes to hosts where only its owner reads it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(labels, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    """Keep the map of nodes to hosts where only its owner reads it.
+
+    Raises:
+        RooflineError: it can't be written.
+
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with replacing(path) as fresh:
+            fresh.touch(mode=0o600)
+            fresh.write_text(json.dumps(labels, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RooflineError(f"cannot write {path}: {error.strerror}; see --labels.") from error
 
 
 def _report(options: argparse.Namespace, outcome: Run, slow: Mapping[str, Sequence[str]]) -> None:

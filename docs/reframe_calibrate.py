@@ -10,13 +10,17 @@ from reframe.core.builtins import performance_function, run_after, sanity_functi
 
 @rfm.simple_test
 class CalibratedRoofline(rfm.RunOnlyRegressionTest):
-    """One node, exclusive; `checkout` is a folder that the nodes see."""
+    """One node, exclusive; `checkout` is a folder that the nodes see.
+
+    Set from the command line: `-S site=NAME -S results=s3://bucket/team -S quick=yes`.
+    """
 
     valid_systems = ["*"]  # noqa: RUF012 # as ReFrame wants it
     valid_prog_environs = ["*"]  # noqa: RUF012 # as ReFrame wants it
-    checkout = variable(str, value=".")
+    checkout = variable(str, value=str(Path(__file__).resolve().parents[1]))
     results = variable(str, value="results")
     site = variable(str, value="local")
+    quick = variable(bool, value=False)
     num_tasks = 1
     num_tasks_per_node = 1
     exclusive_access = True
@@ -30,6 +34,7 @@ class CalibratedRoofline(rfm.RunOnlyRegressionTest):
         self.executable_opts = [
             *("-m", "calibrate", "--quiet", "--json"),
             *("--results", self.results, "--site", self.site),
+            *(["--quick"] if self.quick else []),
         ]
 
     def _record(self):
@@ -38,7 +43,12 @@ class CalibratedRoofline(rfm.RunOnlyRegressionTest):
     @sanity_function
     def is_valid(self):
         """Physics has no objection."""
-        return sn.assert_not_found(r'"severity":"invalid"', self.stdout)
+        return sn.all(
+            [
+                sn.assert_found(r'"kind":"calibration"', self.stdout),
+                sn.assert_not_found(r'"severity":"invalid"', self.stdout),
+            ]
+        )
 
     @performance_function("s")
     def seconds_taken(self):

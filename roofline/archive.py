@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--with", dest="correction", type=Path, metavar="FILE", help="the right record")
     add("--reason", metavar="TEXT", help="withdraw it; say why")
     add = verb("verify", "find damaged, impossible and indiscreet records")
-    add("path", nargs="*", type=Path, metavar="PATH", help="an archive, or files of one")
+    add("path", nargs="*", metavar="PATH|URL", help="an archive, or files of one")
     add("--private", type=Path, metavar="FILE", help="words that no record may hold, one a line")
     return parser
 
@@ -77,6 +77,19 @@ def _store(options: argparse.Namespace) -> Store:
     return open_store(options.results)
 
 
+def _kept(options: argparse.Namespace) -> Store:
+    """Return the archive that a question is about: it is there."""
+    return _there(_store(options))
+
+
+def _there(store: Store) -> Store:
+    from roofline.store.shelf import Folder
+
+    if isinstance(store.shelf, Folder) and not store.root.is_dir():
+        raise RooflineError(f"there is no archive at {store.address}: name one that is there.")
+    return store
+
+
 def _say(options: argparse.Namespace, answer: Any, words: Sequence[str]) -> None:
     text = json.dumps(answer, ensure_ascii=False, indent=1) if options.json else "\n".join(words)
     if text:
@@ -85,24 +98,12 @@ def _say(options: argparse.Namespace, answer: Any, words: Sequence[str]) -> None
 
 def _list(options: argparse.Namespace) -> int:
     from roofline.archiving.frame import Archive
-    from roofline.store.index import current
-    from roofline.units import rate
+    from roofline.archiving.listing import as_json, in_words
 
-    archive = Archive(_store(options))
-    catalogue = archive.catalogue()
-    lines = [one for one in catalogue.lines() if one.machine.startswith(options.machine)]
-    if not options.all:
-        lines = [one for one in current(lines) if one.valid]
-    lines.sort(key=lambda one: (one.started, one.name), reverse=True)
-    words = []
-    for one in lines:
-        plan = "quick" if one.quick else one.kind
-        figures = [
-            rate(v, u) if v else "" for v, u in ((one.flops, "FLOP/s"), (one.bandwidth, "B/s"))
-        ]
-        cells = f"{one.started}  {plan:11}  {figures[0]:>14}  {figures[1]:>10}"
-        words.append(f"{cells}  {one.site}/{one.machine}  {one.name}")
-    _say(options, [one._asdict() for one in lines], words)
+    catalogue = Archive(_kept(options)).catalogue()
+    told = as_json if options.json else in_words
+    if text := told(catalogue, options.machine, everything=options.all):
+        print(text, flush=True)
     for skipped in catalogue.skipped():
         print(f"warning: skipped {skipped.path}: {skipped.reason}", file=sys.stderr)
     return 0
@@ -112,7 +113,7 @@ def _show(options: argparse.Namespace) -> int:
     from roofline.records import Calibration
     from roofline.store.schema import dumps
 
-    store = _store(options)
+    store = _kept(options)
     entry = store.named(options.name)
     if entry is None:
         raise RooflineError(f"no record {options.name} in {store.address}.")
@@ -129,13 +130,13 @@ def _show(options: argparse.Namespace) -> int:
 def _pull(options: argparse.Namespace) -> int:
     from roofline.store.files import open_store
 
-    return _copy(options, open_store(options.address), _store(options))
+    return _copy(options, _there(open_store(options.address)), _store(options))
 
 
 def _push(options: argparse.Namespace) -> int:
     from roofline.store.files import open_store
 
-    return _copy(options, _store(options), open_store(options.address))
+    return _copy(options, _kept(options), open_store(options.address))
 
 
 def _copy(options: argparse.Namespace, source: Store, target: Store) -> int:
@@ -172,20 +173,19 @@ def _merge(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from roofline.archiving.frame import Archive
+    from roofline.store.publish import write
 
     if not options.csv and not options.parquet:
         raise RooflineError("name a file with --csv FILE or --parquet FILE.")
-    frame = Archive(_store(options)).frame(long=options.long)
+    frame = Archive(_kept(options)).frame(long=options.long)
     try:
         if options.csv:
-            frame.to_csv(options.csv, index=False)
+            write(options.csv, lambda path: frame.to_csv(path, index=False))
         if options.parquet:
-            frame.to_parquet(options.parquet, index=False)
+            write(options.parquet, lambda path: frame.to_parquet(path, index=False))
     except ImportError:
         wanted = "pip install 'calibrated-roofline[parquet]'"
         raise RooflineError(f"Parquet needs pyarrow: {wanted}, or use --csv.") from None
-    except OSError as problem:
-        raise RooflineError(f"cannot write: {problem}.") from problem
     _say(options, {"rows": len(frame)}, [f"{len(frame)} rows"])
     return 0
 
@@ -195,27 +195,30 @@ def _supersede(options: argparse.Namespace) -> int:
 
     if bool(options.correction) == bool(options.reason):
         raise RooflineError("give the right record --with FILE, or a --reason to withdraw it.")
-    store = _store(options)
+    store = _kept(options)
     path = supersede(store, options.name, options.correction, options.reason)
     _say(options, {"record": store.shown(path)}, [f"record: {store.shown(path)}"])
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from roofline.archiving.privacy import names_here
-    from roofline.archiving.verify import verify
+    from roofline.archiving.privacy import names_here, words_in
+    from roofline.archiving.verify import verify, verify_shelf
+    from roofline.store.cloud import CloudStore
+    from roofline.store.files import open_store
 
-    store = _store(options)
-    folders = [one for one in options.path if one.is_dir()]
-    if missing := [one for one in options.path if not one.exists()]:
-        raise RooflineError(f"there is no {missing[0]}.")
-    if len(folders) > 1:
+    addresses = [one for one in options.path if "://" in one or Path(one).is_dir()]
+    if len(addresses) > 1:
         raise RooflineError("give one archive, or files of one.")
-    root = folders[0] if folders else store.root
-    store.refresh()
-    words = options.private.read_text().split() if options.private else []
-    only = [one for one in options.path if one not in folders]
-    faults = verify(root, only, (*names_here(), *words))
+    store = _there(open_store(addresses[0]) if addresses else _store(options))
+    only = [Path(one) for one in options.path if one not in addresses]
+    if missing := [one for one in only if not one.exists()]:
+        raise RooflineError(f"there is no {missing[0]}.")
+    words = (*names_here(), *(words_in(options.private) if options.private else ()))
+    if isinstance(store, CloudStore):
+        faults = verify_shelf(store.shelf, words)
+    else:
+        faults = verify(store.root, only, words)
     lines = [f"{one.severity}: {one.path}: {one.what}" for one in faults]
     _say(options, [dataclasses.asdict(one) for one in faults], lines)
     return 1 if any(one.severity == "error" for one in faults) else 0

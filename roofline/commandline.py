@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import math
 import os
 import sys
 import warnings
@@ -19,6 +20,22 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse the arguments."""
         raise RooflineError(f"{message}; see --help.")
+
+
+def seconds(text: str) -> float:
+    """Read a time of an option, for argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return value
 
 
 def exit_status(command: Callable[[], int]) -> int:

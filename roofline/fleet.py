@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,9 @@ from roofline.errors import RooflineError
 if TYPE_CHECKING:
     from roofline.physics.fleet import Group, Standing
     from roofline.records import Calibration
+    from roofline.store.catalogue import Catalogue
     from roofline.store.files import Store
+    from roofline.store.outlines import Line
 
 DESCRIPTION = """Compare hosts with others of the same type of machine, ceiling by ceiling: median,
 modified z-score, and a practical floor; the worst first, with likely causes."""
@@ -74,17 +76,34 @@ def _share(text: str) -> float:
 
 
 def records_of(store: Store, machine: str = "") -> dict[str, list[Calibration]]:
-    """Return each host's valid calibrations, the newest first."""
+    """Return each host's valid calibrations that a verdict rests on, the newest first."""
     from roofline.records import Calibration
-    from roofline.store.index import current
+    from roofline.store.catalogue import catalogue_of
+    from roofline.store.reading import read, warn
 
+    store.refresh()
+    catalogue = catalogue_of(store.root)
+    warn(catalogue.skipped())
+    places = [store.root / one.place for one in _judged(catalogue, machine)]
     by_node: dict[str, list[Calibration]] = defaultdict(list)
-    known = [one for one in store.machines() if one.startswith(machine)]
-    entries = [entry for one in known for entry in store.of_machine(Calibration, one)]
-    for entry in sorted(current(entries), key=lambda one: (one.started, one.name), reverse=True):
-        if entry.valid:
+    for entry in sorted(read(store.root, places)[0], key=lambda one: one.name, reverse=True):
+        if isinstance(entry.record, Calibration):
             by_node[entry.node].append(entry.record)
     return by_node
+
+
+def _judged(catalogue: Catalogue, machine: str) -> Iterator[Line]:
+    """Yield the two newest of each host, cores and cap: archives keep years of them."""
+    from roofline.store.index import current
+
+    seen: Counter[tuple[object, ...]] = Counter()
+    lines = current(catalogue.lines("kind = 'calibration'"))
+    for line in sorted(lines, key=lambda one: one.name, reverse=True):
+        if line.valid and line.machine.startswith(machine):
+            key = (line.node, line.machine, line.usable_cores, line.isa_cap)
+            seen[key] += 1
+            if seen[key] <= 2:
+                yield line
 
 
 def read_labels(path: Path | None) -> dict[str, str]:
@@ -115,13 +134,14 @@ def _tree(group: Group, labels: dict[str, str]) -> dict[str, Any]:
 def _words(group: Group, labels: dict[str, str]) -> Iterator[str]:
     count = len(group.hosts)
     few = "" if count >= 5 else " (too few for a verdict: a ranking)"
-    yield f"{group.machine}, {group.usable_cores} cores, {count} hosts{few}"
+    hosts = "host" if count == 1 else "hosts"
+    yield f"{group.machine}, {group.usable_cores} cores, {count} {hosts}{few}"
     for host in group.hosts:
         yield from _host(host, labels.get(host.node, host.node), ranked=bool(few))
 
 
 def _host(host: Standing, label: str, *, ranked: bool) -> Iterator[str]:
-    yield f"  {label:24} {host.verdict:10} worst {-host.worst:+.1%} at {_ceiling(host)}"
+    yield f"  {label:24} {host.verdict:10} worst {0.0 - host.worst:+.1%} at {_ceiling(host)}"
     for mark in host.marks[:_SHOWN]:
         if mark.flagged and not ranked:
             score = f"z {mark.score:.1f}" if mark.score < 1e3 else "z > 1000"

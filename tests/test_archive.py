@@ -1,6 +1,8 @@
 """The commands of an archive: copies are checked, corrections supersede, a table has it all."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import roofline
 from roofline.archive import main
 from roofline.errors import RooflineWarning
 from roofline.store.files import Store
+from roofline.store.schema import dumps
+from roofline.store.shelf import digest_of
 from tests.builders import make_calibration, make_machine
 from tests.moto_server import bucket
 from tests.sweep_builders import make_sweep
@@ -84,6 +88,58 @@ def test_a_folder_without_layout_needs_a_site(
     assert main(["verify", store]) == 0
 
 
+def test_the_folder_of_a_site_may_be_sent_as_it_is(
+    tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    done = answer(capsys, "merge", str(kept / "reference"), "--results", str(store))
+    assert (len(done["new"]), done["refused"]) == (6, {})
+    assert [path.name for path in store.iterdir()] == ["reference"]
+
+
+@pytest.mark.parametrize("vendor", ["../../up", "x" * 300, "\u4e2d"])
+def test_a_machine_leads_nowhere_else(
+    vendor: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = make_calibration(measurements=(), machine=make_machine(vendor=vendor))
+    text = dumps(record)
+    name = f"20261123T005959Z-{digest_of(text.encode())}.json"
+    sent = tmp_path / "a" / "sent"
+    sent.mkdir(parents=True)
+    (sent / name).write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+    store = tmp_path / "a" / "store"
+    arguments = ["merge", str(sent), "--results", str(store), "--site", "lab"]
+    told = main(arguments)
+    assert told == (0 if vendor.startswith(".") else 1), capsys.readouterr()
+    new = [path for path in tmp_path.rglob("*") if path not in before]
+    assert all(path.is_relative_to(store) for path in new)
+
+
+def test_a_correction_is_verified_and_brings_its_samples(
+    tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(kept / "reference" / "amd-zen3-2c-3297c6e7", store / "lab" / "x")
+    (store / "lab" / "x").rename(store / "lab" / "amd-zen3-2c-3297c6e7")
+    (old,) = store.rglob("*Z-????????????.json")
+    (samples,) = store.rglob("*.samples.json.gz")
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    right = sent / "right.json"
+    right.write_text(old.read_text().replace('"seconds_taken":', '"seconds_taken":1', 1))
+    samples.rename(sent / samples.name)
+    arguments = ["supersede", old.name, "--with", str(right), "--results", str(store)]
+    right_text = right.read_text()
+    right.write_text(right_text.replace('"hypervisor":"KVM"', '"hypervisor":"10.1.2.3"', 1))
+    assert "network address" in refused(capsys, *arguments)
+    assert list(store.rglob("*.samples.json.gz")) == []
+    right.write_text(right_text)
+    assert answer(capsys, *arguments)["record"].endswith(".json")
+    assert samples.is_file()
+    assert answer(capsys, "verify", str(store)) == []
+
+
 def test_a_withdrawn_record_is_used_no_longer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,7 +159,8 @@ def test_a_correction_takes_the_place_of_what_it_corrects(
 ) -> None:
     store = Store(tmp_path / "store")
     old = store.put(make_calibration(), None, "lab")
-    right = Store(tmp_path / "other").put(make_calibration(seconds_taken=5.0), None, "lab")
+    better = make_calibration(seconds_taken=5.0, measurements=())
+    right = Store(tmp_path / "other").put(better, None, "lab")
     answer(
         capsys, "supersede", old.name, "--with", str(right), "--results", str(tmp_path / "store")
     )
@@ -151,6 +208,124 @@ def test_a_record_of_the_future_is_skipped_with_a_warning(tmp_path: Path) -> Non
     with pytest.warns(RooflineWarning, match=r"format 9.*update"):
         found = store.latest(make_calibration().node, usable_cores=2, isa_cap=None)
     assert found is not None
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return the one sentence that a command ends with."""
+    assert main([*arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert len(shown.err.splitlines()) == 1
+    return shown.err
+
+
+@pytest.mark.parametrize("verb", ["pull", "merge"])
+def test_a_full_disk_ends_a_copy_with_one_sentence_and_nothing_half_written(
+    verb: str,
+    tmp_path: Path,
+    kept: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    into = tmp_path / "store"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("roofline.store.publish.os.fsync", full)
+        said = refused(capsys, verb, str(kept), "--results", str(into))
+        assert "No space left on device" in said
+        assert [path for path in into.rglob("*") if path.is_file()] == []
+    assert len(answer(capsys, verb, str(kept), "--results", str(into))["new"]) == 6
+
+
+def test_an_export_that_fails_leaves_what_was_there(
+    tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "all.csv"
+    file.write_text("mine")
+
+    def half(_: object, path: Path, **__: object) -> None:
+        path.write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pandas.DataFrame, "to_csv", half)
+    assert "No space" in refused(capsys, "export", "--csv", str(file), "--results", str(kept))
+    assert file.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["all.csv"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "list --results {0}/nowhere",
+        "list --results {0}/file",
+        "show x --results {0}/nowhere",
+        "export --csv {0}/x.csv --results {0}/nowhere",
+        "export --csv {0}/no/x.csv --results {1}",
+        "push {0}/there --results {0}/nowhere",
+        "pull {0}/nowhere --results {0}/there",
+        "pull {1} --results {0}/file",
+        "merge {1} --results {0}/file/below",
+        "merge {1} --results {0}/new --site ../up",
+        "merge {1} --results {0}/new --site Lab",
+        "verify {0}/nowhere",
+        "verify {1} {0}",
+        "verify {1} --private {0}/nowhere",
+        "verify {1} --private {0}/binary",
+        "list --results nonsense://x",
+        "list --results s3://",
+    ],
+)
+def test_what_is_not_there_or_cannot_be_used_is_said(
+    line: str, tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "://" in line:
+        pytest.importorskip("fsspec", reason="the extra [cloud] brings fsspec")
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\xff")
+    before = sorted(tmp_path.rglob("*"))
+    refused(capsys, *line.format(tmp_path, kept).split())
+    assert [one for one in sorted(tmp_path.rglob("*")) if "cache" not in str(one)] == before
+
+
+def test_a_damaged_object_behind_a_url_is_an_error_of_verify(
+    bucket: str, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from roofline.store.cloud import Cloud
+
+    url = f"{bucket}/verified"
+    answer(capsys, "push", url, "--results", str(kept))
+    faults = answer(capsys, "verify", url)
+    assert {one["severity"] for one in faults} <= {"warning"}
+    assert not any("samples" in one["what"] for one in faults)
+    cloud = Cloud(url)
+    place = next(one for one in cloud.places() if one.name.endswith("cbac0fe6ac0d.json"))
+    system, root = cloud._opened
+    system.pipe_file(f"{root}/{place.text}", b"{}", mode="overwrite")
+    for where in ([url], ["--results", url]):
+        (fault,) = (
+            one for one in answer(capsys, "verify", *where, status=1) if one["severity"] == "error"
+        )
+        assert fault["path"] == f"{url}/{place.text}"
+        assert "hash in its name" in fault["what"]
+
+
+@pytest.mark.parametrize("verb", ["list", "pull", "push", "verify"])
+def test_a_bucket_that_is_not_there_is_said(
+    verb: str, bucket: str, tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del bucket
+    url, here = "s3://no-such-bucket/x", ["--results", str(tmp_path / "store")]
+    lines = {
+        "list": ["list", "--results", url],
+        "pull": ["pull", url, *here],
+        "push": ["push", url, "--results", str(kept)],
+        "verify": ["verify", url],
+    }
+    assert "no-such-bucket" in refused(capsys, *lines[verb])
 
 
 @pytest.mark.parametrize(

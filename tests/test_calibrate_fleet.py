@@ -15,6 +15,11 @@ from roofline.store.files import Store
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the address of a scheduler with eight workers, each a process of its own."""
@@ -27,7 +32,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     starts += [[*worker, "--no-dashboard", "--name", f"n{number}"] for number in range(8)]
     processes = []
     for number, start in enumerate(starts):
-        environment = os.environ | {"FLEET_WORKER": str(number - 1), "PYTHONPATH": str(ROOT)}
+        environment = os.environ | {"FLEET_WORKER": str(number - 1), "PYTHONPATH": ""}
         processes.append(
             subprocess.Popen(
                 [*start, "--scheduler-file", str(file)],

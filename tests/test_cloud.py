@@ -1,11 +1,13 @@
 """A store at a URL: nothing is overwritten, all that is fetched is checked."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from roofline.archive import main
 from roofline.errors import RooflineError, RooflineWarning
 from roofline.store.cloud import Cloud, CloudStore
 from roofline.store.files import Store, open_store
@@ -100,9 +102,15 @@ def test_a_record_that_cannot_be_put_is_kept_here(
 ) -> None:
     monkeypatch.setattr("roofline.store.cloud.default_root", lambda _: tmp_path / "kept")
     store = opened("s3://no-such-bucket/x", tmp_path)
-    with pytest.raises(RooflineError, match=r"kept as .*archive push s3://no-such-bucket"):
-        store.put(make_calibration(), {"k": [1.0]}, "lab")
-    assert len(Store(tmp_path / "kept").all()[0]) == 1
+    for site in ("lab", "local"):
+        with pytest.raises(RooflineError, match="kept as ") as caught:
+            store.put(make_calibration(), {"k": [1.0]}, site)
+        (line,) = re.findall(r"`python -m roofline.archive (.*)`", str(caught.value))
+        store.cloud._opened[0].mkdir("no-such-bucket")
+        assert main(line.split()) == 0
+        assert [place.site for place in store.cloud.places() if is_record(place)] == [site]
+        store.cloud._opened[0].rm("no-such-bucket", recursive=True)
+    assert len(Store(tmp_path / "kept").all()[0]) == 2
     with pytest.raises(RooflineError, match=r"no bucket|cannot use"):
         store.check_writable("lab")
 

@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from roofline.fleet import main
+from roofline.fleet import main, records_of
 from roofline.physics.fleet import Group, groups
 from roofline.records import Calibration, Ceiling
 from roofline.store.files import Store
 from tests.reference import reference
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def like(draw: random.Random, scale: float = 1.0, kinds: tuple[str, ...] = ()) -> Calibration:
@@ -117,3 +122,18 @@ def test_the_command_names_hosts_by_a_private_map_only(
     labels.write_text("[]")
     assert main([*arguments, "--labels", str(labels)]) == 2
     assert main(["--results", str(tmp_path / "nothing")]) == 2
+
+
+def test_only_what_a_verdict_rests_on_is_read(tmp_path: Path) -> None:
+    store, node = Store(tmp_path / "store"), "a" * 16
+    for day in range(1, 6):
+        for cores in (1, 2):
+            record = dataclasses.replace(
+                reference(), node=node, usable_cores=cores, started=f"2026-11-0{day}T00:00:00Z"
+            )
+            store.put(record, None, "lab")
+    read = records_of(store)
+    days = [one.started[8:10] for one in read[node]]
+    assert days == ["05", "05", "04", "04"]
+    assert sorted(one.usable_cores for one in read[node]) == [1, 1, 2, 2]
+    assert records_of(store, "no-such-machine") == {}

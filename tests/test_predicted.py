@@ -18,6 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 IDS = ("amd-zen3-2c-3297c6e7", "amd-zen4-2c-57821e20", "intel-emeraldrapids-16c-6db7e358")
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.mark.parametrize("machine", IDS)
 def test_every_kept_machine_is_predicted_as_its_own_calibration_says(
     machine: str, kept: Path

@@ -125,6 +125,7 @@ FORGED: dict[str, tuple[Edit, str]] = {
         in_head("samples", {"name": "../../../etc/passwd", "sha256": "0" * 64}),
         "samples outside of its folder",
     ),
+    "a machine that climbs": (replaced('"vendor":"AMD"', '"vendor":"../../up"'), "wrong folder"),
     "a host's name": (in_software("2.4 built on node17.cluster.example.org"), "a host's name"),
     "this host's name": (in_software("built on marvin-lab"), "must stay private"),
     "a user's path": (environment("/home/alice/places.txt"), "path of somebody"),

@@ -1,17 +1,20 @@
 """`python -m tools.archive_scale FOLDER --records N`: how long asking N records takes.
 
-Records are the repository's own with another host, time and length of run: of real size.
+Records are the repository's own with another host, time and length of run: of real size. Each
+question is asked in processes of its own; those called "archive" are commands as a user types them.
 """
 
 import argparse
 import datetime
 import hashlib
 import json
+import os
 import random
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +23,7 @@ from roofline.store.schema import loads
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTS_OF_A_TYPE = 500
+QUESTIONS = ("latest", "list", "frame", "long", "archive list", "archive list --all --json")
 _BEGIN = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -38,7 +42,7 @@ def generate(folder: Path, records: int) -> list[int]:
         when = _BEGIN + datetime.timedelta(seconds=draw.randrange(90_000_000))
         stamp = f"{when:%Y-%m-%dT%H:%M:%SZ}"
         made = text.replace(node, host).replace(started, stamp)
-        data = made.replace('"seconds_taken":', f'"seconds_taken":{number}', 1).encode()
+        data = made.replace('"seconds_taken":', f'"seconds_taken":{number + 1}', 1).encode()
         name = f"{when:%Y%m%dT%H%M%SZ}-{hashlib.sha256(data).hexdigest()[:12]}.json"
         place = folder / f"site{number % 7}" / machine / f"{when:%Y}"
         place.mkdir(parents=True, exist_ok=True)
@@ -87,11 +91,31 @@ def main() -> int:
     if options.records:
         sizes = generate(options.folder, options.records)
         print(f"{len(sizes)} records, median {statistics.median(sizes):.0f} bytes", flush=True)
-    for what in ("index", *("latest", "list", "frame", "long") * options.runs):
-        command = [sys.executable, "-m", "tools.archive_scale", str(options.folder), "--ask", what]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        print(what, done.stdout.strip(), flush=True)
+    for what in ("index", *QUESTIONS * options.runs):
+        print(what, json.dumps(timed(what, options.folder)), flush=True)
     return 0
+
+
+def timed(what: str, folder: Path) -> dict[str, object]:
+    """Ask in a process of its own: what it says, and what it took from its start to its end."""
+    if what.startswith("archive"):
+        command = [sys.executable, "-m", f"roofline.{what.split()[0]}", *what.split()[1:]]
+        command += ["--results", str(folder)]
+    else:
+        command = [sys.executable, "-m", "tools.archive_scale", str(folder), "--ask", what]
+    with tempfile.TemporaryFile() as output:
+        begun = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        taken = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        told = output.read()
+    if process.returncode:
+        raise SystemExit(f"{what} ended with status {process.returncode}")
+    answer: dict[str, object] = {"process_seconds": taken, "process_mib": usage.ru_maxrss / 1024}
+    said = {"lines": told.count(b"\n")} if what.startswith("archive") else json.loads(told)
+    return answer | said
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
+from roofline.errors import RooflineError
 from roofline.store.schema import Record
 from roofline.store.shelf import RECORD, SAMPLES
 
@@ -50,6 +52,20 @@ def names_here() -> tuple[str, ...]:
     with suppress(OSError, KeyError, ImportError):
         found.append(getpass.getuser())
     return tuple({one for one in found if len(one) >= _SHORT and one.lower() not in _USUAL})
+
+
+def words_in(path: Path) -> tuple[str, ...]:
+    """Return the words of a file.
+
+    Raises:
+        RooflineError: it can't be read.
+
+    """
+    try:
+        return tuple(path.read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "it is no text"
+        raise RooflineError(f"cannot read {path}: {reason}.") from problem
 
 
 def _texts(value: object, where: str = "") -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from roofline.errors import RooflineError
-from roofline.store.shelf import SAMPLES, Address, Shelf, agrees, is_record
+from roofline.store.shelf import SAMPLES, Address, Shelf, ShelfError, agrees, is_record
 
 # Side by side, since most of the time goes into waiting for an answer.
 _AT_ONCE = 16
@@ -37,7 +37,12 @@ def transfer(
     wanted: Callable[[Address], bool] = lambda _: True,
     progress: Progress = lambda _done, _total, _what: None,
 ) -> Copied:
-    """Copy what the target lacks; what was interrupted goes on where it was."""
+    """Copy what the target lacks; what was interrupted goes on where it was.
+
+    Raises:
+        ShelfError: one of the two can't be used any more.
+
+    """
     places = source.places()
     have, there = set(target.places()), set(places)
     records = [one for one in places if is_record(one) and wanted(one)]
@@ -46,7 +51,9 @@ def transfer(
     def one(place: Address) -> tuple[Address, bool | str]:
         try:
             return place, _copy(source, target, place, there, have)
-        except (RooflineError, FileNotFoundError) as error:
+        except ShelfError as error:
+            raise ShelfError(f"{error} What came is kept: the same command goes on.") from error
+        except RooflineError as error:
             return place, str(error)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -6,9 +6,11 @@ import gzip
 import hashlib
 import json
 import math
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +23,9 @@ from roofline.records import Calibration, Sweep
 from roofline.store.index import Entry
 from roofline.store.reading import MAX_SAMPLES, candidates, read
 from roofline.store.schema import Record
-from roofline.store.shelf import RECORD, SAMPLES, parsed
+from roofline.store.shelf import RECORD, SAMPLES, Shelf, parsed
+
+_AT_ONCE = 16
 
 Severity = Literal["error", "warning"]
 
@@ -65,6 +69,19 @@ def verify(root: Path, only: Iterable[Path] = (), secrets: Iterable[str] = ()) -
     named = {str(path.resolve()) for path in only}
     kept = [one for one in faults if not named or str(Path(one.path).resolve()) in named]
     return sorted(kept, key=lambda one: (one.severity, one.path, one.what))
+
+
+def verify_shelf(shelf: Shelf, secrets: Iterable[str] = ()) -> list[Fault]:
+    """Return the faults of a store that is no folder here: all of it is fetched, as it is."""
+    with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+        root = Path(folder)
+        places = shelf.places()
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for place, data in zip(places, pool.map(shelf.read, places), strict=True):
+                (root / place.text).parent.mkdir(parents=True, exist_ok=True)
+                (root / place.text).write_bytes(data)
+        found = verify(root, secrets=secrets)
+    return [replace(one, path=one.path.replace(folder, shelf.address, 1)) for one in found]
 
 
 def record_faults(record: Record, secrets: Iterable[str] = ()) -> list[tuple[Severity, str]]:

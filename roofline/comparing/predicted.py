@@ -7,8 +7,10 @@ from roofline.comparing.operators import Operators, check_layer, check_subject
 from roofline.comparing.reporting import predictions
 from roofline.errors import RooflineError
 from roofline.records import Calibration, Layer, Report
+from roofline.store.catalogue import catalogue_of
 from roofline.store.files import Store
-from roofline.store.index import Entry, choose
+from roofline.store.index import Entry
+from roofline.store.schema import kind_of
 
 # What a machine that isn't here may hold: shapes aren't limited by the memory of this one.
 _ANY = 1 << 60
@@ -56,14 +58,15 @@ def calibration_of_machine(wish: Elsewhere, store: Store) -> Entry[Calibration]:
 
     """
     machine = machine_named(wish.machine, store)
-    entries = store.of_machine(Calibration, machine)
-    fitting = [one for one in entries if one.record.valid and one.isa_cap == wish.isa_cap]
-    cores = max((one.usable_cores for one in fitting), default=0)
-    chosen = choose(entries, node="", usable_cores=cores, isa_cap=wish.isa_cap, machine_id=machine)
-    if chosen is None:
+    store.refresh(machine)
+    catalogue = catalogue_of(store.root)
+    lines = catalogue.usable(kind_of(Calibration), "machine", machine)
+    cores = max((one.usable_cores for one in lines if one.isa_cap == wish.isa_cap), default=0)
+    found = catalogue.newest(Calibration, "", machine, cores, wish.isa_cap)
+    if found is None:
         capped = f" capped to {wish.isa_cap}" if wish.isa_cap else ""
         raise RooflineError(f"no valid calibration of {machine}{capped} in {store.address}.")
-    return chosen[0]
+    return found.entry
 
 
 def machine_named(text: str, store: Store) -> str:

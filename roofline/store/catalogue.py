@@ -25,17 +25,21 @@ from roofline.store.outlines import COLUMNS, KEY, Key, Line, Outline, outline_of
 from roofline.store.reading import Skipped, read, warn
 from roofline.store.schema import FutureFormatError, RecordT, kind_of
 
+Row = tuple[Any, ...]
+
 # With fewer records than this, reading those that matter is as quick.
 WORTHWHILE = 300
 # Raised when what is kept of a record changes.
-_VERSION = f"1/{FORMAT}"
+_VERSION = f"2/{FORMAT}"
 # A folder that changed this recently may change again within its clock's grain.
 _SETTLED_SECONDS = 2.0
+# Lines lie in their order, with no figures between them: most questions read lines alone.
 _TABLES = f"""
 create table meta(version text);
 create table folders(folder text primary key, mtime integer, settled integer);
 create table records({COLUMNS[0]} text primary key, {", ".join(COLUMNS[1:])},
-    folder text, keys blob, figures blob);
+    folder text) without rowid;
+create table figures(place text primary key, keys blob, figures blob);
 create table skipped(place text primary key, folder text, reason text, future integer);
 create table ceilings(id integer primary key, {", ".join(KEY)});
 create index by_node on records(node);
@@ -61,7 +65,8 @@ class Catalogue:
 
     def refresh(self) -> None:
         """Read what came since the last time, and forget what went."""
-        known = {name: (mtime, bool(settled)) for name, mtime, settled in self._folders()}
+        rows = self._base.execute("select folder, mtime, settled from folders")
+        known = {name: (mtime, bool(settled)) for name, mtime, settled in rows}
         waiting = ["", *(name for name in known if name)]
         seen: set[str] = set()
         while waiting:
@@ -78,8 +83,17 @@ class Catalogue:
 
     def lines(self, where: str = "1", values: Iterable[object] = ()) -> list[Line]:
         """Return the lines that a condition of SQL over their columns holds for."""
-        query = f"select {', '.join(COLUMNS)} from records where {where} order by place"
-        return [_line(row) for row in self._base.execute(query, tuple(values))]
+        return [_line(row) for row in self.rows(COLUMNS, f"{where} order by place", values)]
+
+    def rows(self, columns: Iterable[str], where: str, values: Iterable[object] = ()) -> list[Row]:
+        """Return columns of the records that a condition of SQL holds for, as SQLite has them."""
+        query = f"select {', '.join(columns)} from records where {where}"
+        return self._base.execute(query, tuple(values)).fetchall()
+
+    def replaced(self) -> set[tuple[str, str]]:
+        """Return kind and hash of the records that others supersede."""
+        rows = self.rows(("kind", "supersedes"), "supersedes is not null")
+        return {(kind, digest_in(name)) for kind, name in rows}
 
     def skipped(self) -> list[Skipped]:
         """Return the files that should be records and are not."""
@@ -97,7 +111,7 @@ class Catalogue:
         """Choose among lines, then read the chosen record; what turns out damaged is left out."""
         warn(self.skipped())
         kind = kind_of(cls)
-        lines = self._near(kind, "node", node) or self._near(kind, "machine", machine)
+        lines = self.usable(kind, "node", node) or self.usable(kind, "machine", machine)
         while True:
             chosen = choose(lines, node=node, usable_cores=cores, isa_cap=cap, machine_id=machine)
             if chosen is None:
@@ -109,33 +123,32 @@ class Catalogue:
                     return Found(entry=found, same_node=chosen[1])
             lines.remove(chosen[0])
 
-    def _near(self, kind: str, column: str, value: str | None) -> list[Line]:
+    def usable(self, kind: str, column: str, value: str | None) -> list[Line]:
         """Return the valid lines of a node or a type of machine that nothing supersedes."""
-        query = "select supersedes from records where kind = ? and supersedes is not null"
-        replaced = {digest_in(name) for (name,) in self._base.execute(query, (kind,))}
+        replaced = self.replaced()
         lines = self.lines(f"kind = ? and valid and {column} = ?", (kind, value))
-        return [one for one in lines if digest_in(one.name) not in replaced]
+        return [one for one in lines if (kind, digest_in(one.name)) not in replaced]
 
     def ceilings(self) -> Mapping[int, Key]:
         """Return what names each ceiling, by the number that stands for it."""
         rows = self._base.execute(f"select id, {', '.join(KEY)} from ceilings")
         return {number: tuple(key) for number, *key in rows}
 
-    def figures(
-        self, where: str = "1", values: Iterable[object] = ()
-    ) -> Iterator[tuple[str, bytes, bytes]]:
-        """Yield place, ceilings' numbers and their figures of each record with any."""
-        query = f"select place, keys, figures from records where {where} order by place"
-        yield from self._base.execute(query, tuple(values))
-
-    def _folders(self) -> list[tuple[str, int, int]]:
-        return self._base.execute("select folder, mtime, settled from folders").fetchall()
+    def figures(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """Yield place, ceilings' numbers and their figures of each record."""
+        query = "select place, keys, figures from figures order by place"
+        yield from self._base.execute(query)
 
     def _list(self, name: str, mtime: int) -> list[str]:
         """Read a folder's new files and return the folders in it."""
         begun = time.time()
         folders, files = [], []
-        with os.scandir(self.root / name) as entries:
+        try:
+            entries = os.scandir(self.root / name)
+        except OSError as error:
+            self._skip(name, name, RooflineError(f"cannot be read: {error.strerror}."))
+            return []
+        with entries:
             for one in entries:
                 if one.name.startswith("."):
                     continue
@@ -152,10 +165,10 @@ class Catalogue:
         return folders
 
     def _take(self, folder: str, files: list[str]) -> None:
-        rows = self._base.execute("select place from records where folder = ?", (folder,))
-        known = {place for (place,) in rows}
+        known = {place for (place,) in self.rows(("place",), "folder = ?", (folder,))}
         gone = [(place,) for place in known.difference(files)]
-        self._base.executemany("delete from records where place = ?", gone)
+        for table in ("records", "figures"):
+            self._base.executemany(f"delete from {table} where place = ?", gone)
         self._base.execute("delete from skipped where folder = ?", (folder,))
         new = iter(sorted({*files} - known))
         while batch := list(islice(new, 500)):
@@ -168,13 +181,17 @@ class Catalogue:
         try:
             found = outline_of(self.root / place, self.root)
         except (RooflineError, OSError) as error:
-            row = (place, folder, str(error), isinstance(error, FutureFormatError))
-            self._base.execute("insert or replace into skipped values (?, ?, ?, ?)", row)
+            self._skip(folder, place, error)
             return
         cells = [getattr(found.line, name) for name in COLUMNS]
-        row_of = ", ".join("?" * (len(cells) + 3))
-        figures = (folder, self._numbers(found), found.figures.tobytes())
-        self._base.execute(f"insert or replace into records values ({row_of})", [*cells, *figures])
+        row_of = ", ".join("?" * (len(cells) + 1))
+        self._base.execute(f"insert or replace into records values ({row_of})", [*cells, folder])
+        figures = (place, self._numbers(found), found.figures.tobytes())
+        self._base.execute("insert or replace into figures values (?, ?, ?)", figures)
+
+    def _skip(self, folder: str, place: str, error: Exception) -> None:
+        row = (place, folder, str(error), isinstance(error, FutureFormatError))
+        self._base.execute("insert or replace into skipped values (?, ?, ?, ?)", row)
 
     def _numbers(self, found: Outline) -> bytes:
         if not self._ids:
@@ -190,6 +207,8 @@ class Catalogue:
         return array("i", (self._ids[key] for key in found.keys)).tobytes()
 
     def _forget_folder(self, name: str) -> None:
+        inside = "select place from records where folder = ?"
+        self._base.execute(f"delete from figures where place in ({inside})", (name,))
         for table in ("records", "skipped", "folders"):
             self._base.execute(f"delete from {table} where folder = ?", (name,))
 
@@ -275,7 +294,7 @@ def _mtime(folder: Path) -> int | None:
         return None
 
 
-def _line(row: tuple[Any, ...]) -> Line:
+def _line(row: Row) -> Line:
     # SQLite knows no truth.
     quick = COLUMNS.index("quick")
     return Line._make((*row[:quick], bool(row[quick]), bool(row[quick + 1]), *row[quick + 2 :]))

@@ -17,9 +17,9 @@ from typing import Any
 
 from roofline.errors import RooflineError, RooflineWarning
 from roofline.folders import cache_home
-from roofline.store.files import LOCAL_SITE, Store, default_root, site_name
+from roofline.store.files import Store, default_root, site_name
 from roofline.store.publish import make_folder, publish
-from roofline.store.shelf import Address, Folder, agrees, is_record, parsed
+from roofline.store.shelf import Address, Folder, ShelfError, agrees, is_record, parsed
 
 # Fetched at a time: as many as keep a connection busy, few enough to hold in memory.
 _BATCH = 200
@@ -56,6 +56,9 @@ class Cloud:
         with self._reached():
             system.invalidate_cache()
             names = self._found(system, root, machine)
+        if not names:
+            # Nothing there yet, or a misspelt bucket.
+            self.check()
         texts = (name[len(root) :].lstrip("/") for name in names)
         found = (place for place in map(parsed, texts) if place is not None)
         return sorted(found, key=lambda place: place.text)
@@ -86,7 +89,7 @@ class Cloud:
             try:
                 system.pipe_file(target, data, mode="create")
             except FileNotFoundError:
-                raise RooflineError(f"there is no bucket for {self.url}: make it first.") from None
+                raise ShelfError(f"there is no bucket for {self.url}: make it first.") from None
             except FileExistsError:
                 if bytes(system.cat_file(target)) == data:
                     return False
@@ -103,13 +106,19 @@ class Cloud:
 
         """
         system, root = self._opened
-        with self._reached(), suppress(FileNotFoundError):
-            # What isn't there yet is made by the first put, but for a bucket.
+        bucket = root.partition("/")[0] if "s3" in system.protocol else root
+        with self._reached():
             system.invalidate_cache()
-            system.ls(root.split("/")[0] if "s3" in system.protocol else root)
-            return
-        if "s3" in system.protocol:
-            raise RooflineError(f"there is no bucket for {self.url}: make it first.")
+            try:
+                system.ls(bucket)
+            except PermissionError:
+                # Rights may begin below the bucket.
+                with suppress(FileNotFoundError):
+                    system.ls(root)
+            except FileNotFoundError:
+                # What isn't there yet is made by the first put, but for a bucket.
+                if "s3" in system.protocol:
+                    raise ShelfError(f"there is no bucket for {self.url}: make it first.") from None
 
     def _found(self, system: Any, root: str, machine: str | None) -> list[str]:
         try:
@@ -125,12 +134,14 @@ class Cloud:
     def _reached(self) -> Iterator[None]:
         try:
             yield
-        except (RooflineError, FileExistsError, FileNotFoundError):
+        except RooflineError:
             raise
+        except FileNotFoundError as error:
+            raise RooflineError(f"{self.url} changed while it was read: try again.") from error
         except Exception as error:
             # Each kind of URL has failures of its own; all mean the same to a user.
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise RooflineError(f"cannot use {self.url}: {reason.rstrip('.')}.") from error
+            raise ShelfError(f"cannot use {self.url}: {reason.rstrip('.')}.") from error
 
 
 @dataclass(frozen=True)
@@ -188,7 +199,15 @@ class CloudStore(Store):
 
 
 def open_cloud(url: str, environ: Mapping[str, str] = os.environ) -> CloudStore:
-    """Return the store at a URL."""
+    """Return the store at a URL.
+
+    Raises:
+        RooflineError: it names no bucket.
+
+    """
+    scheme, _, place = url.partition("://")
+    if scheme in _BUCKETS and not place.strip("/"):
+        raise RooflineError(f"{url} names no bucket.")
     known = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
     root = cache_home(environ) / "archives" / known
     return CloudStore(root, Cloud(url.rstrip("/")))
@@ -206,9 +225,8 @@ def _kept(files: Mapping[Address, bytes], url: str, error: RooflineError) -> str
     root = default_root(Path(__file__).resolve().parents[1])
     shelf = Folder(root)
     for place, data in files.items():
-        kept = Address(site=LOCAL_SITE, machine=place.machine, year=place.year, name=place.name)
-        shelf.write(kept, data)
+        shelf.write(place, data)
     return (
-        f"{error} The record was kept as {root / kept.text}: "
-        f"`python -m roofline.archive push {url} --results {root}` tries again."
+        f"{error} The record was kept as {root / place.text}: "
+        f"`python -m roofline.archive push {url} --site {place.site} --results {root}` tries again."
     )

@@ -25,10 +25,9 @@ from roofline.store.reading import (
     read,
     read_near,
     stamp_of,
-    warn,
 )
 from roofline.store.schema import Record, RecordT, compact, dumps, loads
-from roofline.store.shelf import SITE, Address, Folder, Shelf, digest_of, is_record
+from roofline.store.shelf import SITE, Address, Folder, Shelf, digest_of
 
 if TYPE_CHECKING:
     from roofline.store.catalogue import Catalogue
@@ -159,19 +158,6 @@ class Store:
     def machines(self) -> list[str]:
         """Return the ids of the types of machine that there are records of."""
         return sorted({place.machine for place in self.shelf.places()})
-
-    def of_machine(self, cls: type[RecordT], machine_id: str) -> list[Entry[RecordT]]:
-        """Read the records of a kind of one type of machine."""
-        self.refresh(machine_id)
-        places = Folder(self.root).places(machine_id)
-        paths = [self.root / one.text for one in places if is_record(one)]
-        entries, skipped = read(self.root, paths)
-        warn(skipped)
-        return [
-            Entry(path=one.path, record=one.record)
-            for one in entries
-            if isinstance(one.record, cls)
-        ]
 
     def named(self, name: str) -> Entry[Record] | None:
         """Find the record of that file name, with or without its ".json".

@@ -172,9 +172,9 @@ def _most(ceilings: Any) -> float | None:
 
 
 def _ceilings(items: Sequence[Mapping[str, Any]]) -> tuple[tuple[Key, ...], array[float]]:
-    keys = tuple(tuple(item.get(name, _USUAL.get(name)) for name in KEY) for item in items)
-    figures = array("d", (item.get(name, _UNKNOWN) for item in items for name in FIGURES))
+    keys = tuple(tuple([item.get(name, usual) for name, usual in _USUAL]) for item in items)
+    figures = array("d", [item.get(name, _UNKNOWN) for item in items for name in FIGURES])
     return keys, figures
 
 
-_USUAL = {"threads": 1}
+_USUAL = tuple((name, 1 if name == "threads" else None) for name in KEY)

@@ -3,7 +3,8 @@
 import os
 import secrets
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from roofline.errors import RooflineError
@@ -53,6 +54,41 @@ def publish(target: Path, data: bytes) -> Path:
         temporary.unlink(missing_ok=True)
     _settle(target.parent)
     return target
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a place to write a file anew that others see only when it is whole.
+
+    Raises:
+        OSError: the place can't be written; what was there stays.
+
+    """
+    # The ending stays: it may say how to write.
+    temporary = target.with_name(f".{os.getpid()}.{secrets.token_hex(4)}.{target.name}")
+    try:
+        yield temporary
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(target: Path, writer: Callable[[Path], object]) -> None:
+    """Let something write a file anew, whole or not at all.
+
+    Raises:
+        RooflineError: it can't be written; a file that was there stays.
+
+    """
+    try:
+        # Renaming over a device such as /dev/stdout would take the device away.
+        if target.exists() and not target.is_file():
+            writer(target)
+            return
+        with replacing(target.resolve()) as temporary:
+            writer(temporary)
+    except OSError as error:
+        raise RooflineError(f"cannot write {target}: {error.strerror or error}.") from error
 
 
 def _agreeing(target: Path, data: bytes) -> Path:

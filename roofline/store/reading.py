@@ -136,6 +136,9 @@ def content(path: Path, root: Path) -> bytes:
         raise RooflineError(f"not a record: it is a link {where} the store.")
     # A pipe would wait for a writer for ever.
     if not path.is_file():
+        if path.is_dir():
+            # Says what bars it, where something does.
+            os.scandir(path).close()
         raise RooflineError("cannot be read: it is not a regular file.")
     if (size := path.stat().st_size) > MAX_BYTES:
         raise RooflineError(f"too large for a record: {size} bytes.")

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from roofline.errors import RooflineError
+from roofline.errors import RooflineError, RooflineWarning
 from roofline.store.publish import make_folder, publish
 
 HASH_LENGTH = 12
@@ -36,6 +37,10 @@ class Address:
     def beside(self, name: str) -> "Address":
         """Return the place of another file in the same folder."""
         return Address(site=self.site, machine=self.machine, year=self.year, name=name)
+
+
+class ShelfError(RooflineError):
+    """No file of a store can be had or kept: no room, no network, no permission, no bucket."""
 
 
 class Shelf(Protocol):
@@ -90,7 +95,8 @@ class Folder:
         """Publish a file.
 
         Raises:
-            RooflineError: the folder can't be written, or holds something else by that name.
+            ShelfError: the folder can't be written.
+            RooflineError: it holds something else by that name.
 
         """
         target = self.root / place.text
@@ -101,17 +107,23 @@ class Folder:
             make_folder(target.parent, self.root)
             publish(target, data)
         except OSError as error:
-            raise RooflineError(f"cannot write {target}: {error.strerror or error}.") from error
+            raise ShelfError(f"cannot write {target}: {error.strerror or error}.") from error
         return new
 
     def _names(self, machine: str | None) -> Iterator[str]:
-        for here, folders, names in os.walk(self.root):
+        for here, folders, names in os.walk(self.root, onerror=_skipped):
             below = PurePosixPath(Path(here).relative_to(self.root).as_posix()).parts
             folders[:] = [one for one in folders if not one.startswith(".")]
             if machine is not None and len(below) == 1:
                 folders[:] = [one for one in folders if one == machine]
             if len(below) == 3:
                 yield from ("/".join((*below, name)) for name in names)
+
+
+def _skipped(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        message = f"{error.filename} cannot be read: {error.strerror}; skipped."
+        warnings.warn(message, RooflineWarning, stacklevel=2)
 
 
 def parsed(text: str) -> Address | None:

@@ -76,10 +76,13 @@ def nested(table: str, cells: Mapping[str, object]) -> Tree:
     for path, value in cells.items():
         if value is None:
             continue
-        *parents, name = path.split(".")
         place: Any = item
-        for parent in parents:
-            place = place.setdefault(parent, {}) if isinstance(place, dict) else None
+        name = path
+        # Most have none, and an archive has millions of them.
+        if "." in path:
+            *parents, name = path.split(".")
+            for parent in parents:
+                place = place.setdefault(parent, {}) if isinstance(place, dict) else None
         if not isinstance(place, dict) or name in place:
             raise RooflineError(f"not a valid record: the column {path!r} of {table} misfits.")
         place[name] = value
