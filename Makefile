@@ -9,7 +9,7 @@ COMPARED := figures/compare.svg figures/compare.png
 OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help calibrate compare report bench bench-ops check test clean
+.PHONY: help calibrate compare report bench bench-ops bench-conv check test clean
 
 help:
 	@echo "make calibrate   measure this machine (OPTIONS='--quick --site NAME ...')"
@@ -17,6 +17,7 @@ help:
 	@echo "make report      print and draw the newest calibration again"
 	@echo "make bench       compare with other tools, in pairs (OPTIONS='--pairs 3 ...')"
 	@echo "make bench-ops   our operators against NumPy and their roofs, in pairs"
+	@echo "make bench-conv  our convolutions against libraries, in turn (OPTIONS='--random 30 --seed 7 ...')"
 	@echo "make test        run the tests"
 	@echo "make check       lint, types, import rules, function lengths"
 	@echo "make clean       remove .venv, caches and figures; results stay"
@@ -35,6 +36,9 @@ bench: $(VENV)/.installed
 
 bench-ops: $(VENV)/.installed
 	$(RUN) -m versus --operators $(OPTIONS)
+
+bench-conv: $(VENV)/.installed
+	$(RUN) -m versus --convolutions $(OPTIONS)
 
 test: $(VENV)/.test-installed
 	$(RUN) -m pytest $(OPTIONS)

@@ -15,7 +15,7 @@ from roofline.errors import RooflineError
 from roofline.shapes.draw import DOMAIN
 
 if TYPE_CHECKING:
-    from roofline.comparing.operators import Operators
+    from roofline.comparing.runner import Runner
     from roofline.records import Calibration, Finding, Report, Sweep
 
 DESCRIPTION = """Predict how long convolutions take from this machine's calibration, measure them,
@@ -24,7 +24,9 @@ ResNet, MobileNet and ShuffleNet, dense against depthwise, and ladders over grou
 EPILOG = """--shapes reads the columns name,batch,in_channels,height,width,out_channels,kernel,
 stride,padding,dilation,groups,bias,dtype; channels, height, width and kernel must be there; pairs
 are written 3 or 3x5. Exit: 0 fine; 1 a layer beat the bound (faster-than-roof), or --tolerance was
-given and a layer lies outside; 2 bad input; 3 cannot measure here."""
+given and a layer lies outside; 2 bad input; 3 cannot measure here. --subject: ours, torch,
+torch-channels-last, torch-prepacked, onnxruntime, onnxruntime-kernel or openvino; a library runs in
+a process of its own, in turn with our anchors."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,11 +112,11 @@ def _check_outputs(options: argparse.Namespace) -> None:
         canvas.check(options.figure)
 
 
-def _archived(options: argparse.Namespace) -> tuple[Sweep, Operators]:
+def _archived(options: argparse.Namespace) -> tuple[Sweep, Runner]:
     """Return a kept sweep and the operators of its calibration."""
     from roofline.comparing.archived import LATEST, calibration_of, sweep_of
     from roofline.comparing.measured import host
-    from roofline.comparing.operators import Operators
+    from roofline.comparing.subjects import runner_of
     from roofline.store.files import open_store
 
     names = ("shapes", "random", "seed", "subject", "threads", "isa", "cold")
@@ -129,7 +131,7 @@ def _archived(options: argparse.Namespace) -> tuple[Sweep, Operators]:
     calibration = calibration_of(sweep, path, store)
     foreign = options.measured == LATEST and sweep.node != node
     _say(options, f"sweep: {path}{', of another host of this type' if foreign else ''}")
-    return sweep, Operators(calibration, sweep.threads, cold=sweep.cache == "cold")
+    return sweep, runner_of(sweep, calibration)
 
 
 def _predicted(options: argparse.Namespace) -> int:
@@ -154,7 +156,7 @@ def _predicted(options: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(options: argparse.Namespace) -> tuple[Sweep, Operators]:
+def _measured(options: argparse.Namespace) -> tuple[Sweep, Runner]:
     """Measure a sweep and keep it; whatever can be refused is refused before."""
     from roofline.comparing.measured import Wish, measured
     from roofline.view.progress import Bar

@@ -25,13 +25,13 @@ COMMAND = [sys.executable, "-m", "roofline.compare"]
 HEAVY = {"numba", "llvmlite", "matplotlib", "pandas", "numpy"}
 TOP = {
     *("format", "machine", "node", "calibration", "subject", "threads", "cache", "drift"),
-    *("rows", "summary", "noise_floor"),
+    *("libraries", "environment", "rows", "summary", "noise_floor"),
 }
 ROW = {
     *("name", "shape", "class", "flops", "flops_executed", "bytes", "intensity"),
     *("paper_seconds", "roof_seconds", "rungs", "predicted_seconds", "low_seconds"),
     *("high_seconds", "measured_seconds", "measured_low_seconds", "measured_high_seconds"),
-    *("bound_by", "verdict"),
+    *("bound_by", "verdict", "layout", "algorithm"),
 }
 
 
@@ -205,14 +205,14 @@ def test_latest_is_the_newest_sweep_of_this_host(
 ) -> None:
     outcome, own = swept(), reference()
     stored(tmp_path, outcome)
-    newer = dataclasses.replace(outcome.sweep, started="2027-01-01T00:00:00Z", subject="newer")
+    newer = dataclasses.replace(outcome.sweep, started="2027-01-01T00:00:00Z", subject="openvino")
     path = Store(tmp_path).put(newer, None, "lab")
     for node, words in ((own.node, ""), ("another", ", of another host of this type")):
         host = (node, own.machine.id)
         monkeypatch.setattr(measuring, "host", lambda host=host: host)
         assert main(["--measured", "latest", "--json", "--results", str(tmp_path)]) == 0
         shown = capsys.readouterr()
-        assert json.loads(shown.out)["subject"] == "newer"
+        assert json.loads(shown.out)["subject"] == "openvino"
         assert shown.err == f"sweep: {path}{words}\n"
 
 

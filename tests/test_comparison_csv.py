@@ -35,6 +35,7 @@ def test_every_field_is_a_column() -> None:
         *("paper_seconds", "roof_seconds", *(f"rung_{rung}" for rung in "abcdef")),
         *("predicted_seconds", "low_seconds", "high_seconds", "measured_seconds"),
         *("measured_low_seconds", "measured_high_seconds", "bound_by", "verdict"),
+        *("layout", "algorithm"),
     ]
 
 

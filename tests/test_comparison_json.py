@@ -17,7 +17,7 @@ ROW = (
     *("name", "shape", "class", "flops", "flops_executed", "bytes", "intensity"),
     *("paper_seconds", "roof_seconds", "rungs", "predicted_seconds", "low_seconds"),
     *("high_seconds", "measured_seconds", "measured_low_seconds", "measured_high_seconds"),
-    *("bound_by", "verdict"),
+    *("bound_by", "verdict", "layout", "algorithm"),
 )
 
 
@@ -38,7 +38,7 @@ def test_the_names_are_those_promised() -> None:
     whole = tree(usual())
     assert list(whole) == [
         *("format", "machine", "node", "calibration", "subject", "threads", "cache"),
-        *("drift", "rows", "summary", "noise_floor"),
+        *("libraries", "environment", "drift", "rows", "summary", "noise_floor"),
     ]
     assert whole["format"] == 1
     assert tuple(whole["rows"][0]) == ROW

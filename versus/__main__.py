@@ -34,9 +34,13 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     names: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "NAME"}
     add("--pairs", type=int, default=9, metavar="N", help="runs of each side (default: 9)")
-    add("--rival", **names, help="only these: c-reference, likwid-bench, stream")
+    add("--rival", **names, help="only these: c-reference, likwid-bench, stream; or a subject")
     add("--figure", **names, help="only these; a wrong name lists them all")
     add("--operators", action="store_true", help="our operators against NumPy and their roofs")
+    add("--convolutions", action="store_true", help="ResNet-50's convolutions against libraries")
+    add("--random", type=int, metavar="N", help="with --convolutions: N drawn shapes instead")
+    add("--seed", type=int, metavar="S", help="of the draw (default: 1)")
+    add("--threads", type=int, metavar="N", help="with --convolutions (default: 1)")
     add("--markdown", type=Path, metavar="FILE", help="write FILE's section between its markers")
     add(
         "--results", metavar="PATH", help="records' folder, whose newest calibration sets the sizes"

@@ -42,6 +42,9 @@ def run(options: argparse.Namespace) -> int:
         raise RooflineError("measuring needs Linux.", CANNOT_MEASURE)
     if options.pairs < 1:
         raise RooflineError(f"--pairs {options.pairs}: give 1 or more (9 for a useful interval).")
+    if options.convolutions:
+        return _convolutions(options)
+    _check_lists(options)
     rivals = [] if options.operators else _rivals(options.rival)
     if options.markdown is not None:
         check_section(options.markdown, _markers(options))
@@ -52,6 +55,20 @@ def run(options: argparse.Namespace) -> int:
         print(f"warning: {busy:.1f} CPUs are busy already: ratios will show it", file=sys.stderr)
     report, compared = _measured(options, host, cpus, known, wanted, rivals)
     return _show(options, report, compared)
+
+
+def _convolutions(options: argparse.Namespace) -> int:
+    from versus.convolutions import command
+
+    host, cpus = _host(options)
+    facts = {"machine": _described(host.machine), "software": _revision()}
+    return command.run(options, host, cpus, facts)
+
+
+def _check_lists(options: argparse.Namespace) -> None:
+    for name in ("random", "seed", "threads"):
+        if getattr(options, name) is not None:
+            raise RooflineError(f"--{name} belongs to --convolutions: give both.")
 
 
 def _rivals(names: Sequence[str]) -> list[Rival]:
@@ -129,9 +146,12 @@ def _described(machine: MachineSpec) -> str:
 
 
 def _software(described: Mapping[str, Any]) -> str:
+    return f"{_revision()}, Numba {described['numba']}, LLVM {described['llvm']}"
+
+
+def _revision() -> str:
     commit, dirty = revision(checkout())
-    ours = f"{commit or 'no revision'}{' with changes' if dirty else ''}"
-    return f"ours: {ours}, Numba {described['numba']}, LLVM {described['llvm']}"
+    return f"ours: {commit or 'no revision'}{' with changes' if dirty else ''}"
 
 
 def _show(options: argparse.Namespace, report: Report, compared: Compared) -> int:

@@ -9,6 +9,8 @@ from roofline.errors import RooflineError
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 Markers = tuple[str, str]
 OPERATORS = ("<!-- make bench-ops: begin -->", "<!-- make bench-ops: end -->")
+CONVOLUTIONS = ("<!-- make bench-conv: begin -->", "<!-- make bench-conv: end -->")
+DRAWN = ("<!-- make bench-conv --random: begin -->", "<!-- make bench-conv --random: end -->")
 
 
 def write_section(path: Path, section: str, markers: Markers = (BEGIN, END)) -> None:

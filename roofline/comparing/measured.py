@@ -3,19 +3,21 @@
 import functools
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import roofline
 from roofline import shapes
+from roofline.comparing import subjects
 from roofline.comparing.calibrated import described, newest, now
-from roofline.comparing.operators import Operators, check_layer, check_subject
+from roofline.comparing.runner import Runner
 from roofline.comparing.session import Job, measure
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.folders import config_home
+from roofline.host import subjects as registry
 from roofline.host.checkout import checkout, revision
-from roofline.host.child import Progress
+from roofline.host.child import OpenChild, Progress
 from roofline.host.machine import (
     memory_available,
     node_id,
@@ -58,27 +60,36 @@ class Wish:
 
 def measured(
     wish: Wish, say: Say, progress: Progress = lambda _done, _total, _what: None
-) -> tuple[Sweep, Operators]:
-    """Return the sweep and the operators that it is compared with.
+) -> tuple[Sweep, Runner]:
+    """Return the sweep and the runner that it is compared with.
 
     Raises:
         RooflineError: something is asked for that can't be run, or can't be measured here.
 
     """
-    check_subject(wish.subject)
+    subjects.check(wish.subject, cold=wish.cold, isa_cap=wish.isa_cap)
     layers = wanted_layers(wish)
     if platform.system() != "Linux":
         raise RooflineError("measuring needs Linux; --measured works anywhere.", CANNOT_MEASURE)
     # A wheel has nothing to measure with: better said before anything is looked for.
     checkout()
+    subjects.check_installed(wish.subject)
     everything, cpus = team_cpus(SYSTEM, None), team_cpus(SYSTEM, wish.threads)
     store = open_store(wish.results)
     job = _job(wish, layers, store, len(everything), len(cpus), say)
     open_child = functools.partial(Worker, cpus, isa.target_environment(wish.isa_cap))
-    outcome = measure(job, open_child, progress=progress)
+    outcome = measure(job, open_child, _open_library(wish.subject, cpus), progress=progress)
     if wish.site is not None:
         say(f"sweep: {store.shown(store.put(outcome.sweep, outcome.samples, wish.site))}")
-    return outcome.sweep, job.operators
+    return outcome.sweep, subjects.runner_of(outcome.sweep, job.operators.calibration)
+
+
+def _open_library(name: str, cpus: Sequence[int]) -> OpenChild | None:
+    """Return what starts a library's own child; None for our kernels, whose child is ours."""
+    subject = registry.find(name)
+    if subject.ours:
+        return None
+    return functools.partial(Worker, cpus, registry.environment(subject, cpus), subject=name)
 
 
 def wanted_layers(wish: Wish) -> tuple[Layer, ...]:
@@ -110,8 +121,7 @@ def _job(
     """Find the calibration and refuse whatever can't be run or predicted."""
     machine, free = read_machine(SYSTEM), memory_available(SYSTEM)
     vector = isa.vectors(machine, wish.isa_cap)[0]
-    for layer in layers:
-        check_layer(layer, vector, free)
+    subjects.check_layers(wish.subject, layers, vector, free)
     if wish.site is not None:
         store.check_writable(wish.site, machine.id)
     # From here on something may be written: a key that names this host, a calibration.
@@ -125,7 +135,7 @@ def _job(
         say=say,
         quiet=wish.quiet,
     )
-    operators = Operators(found.record, threads, cold=wish.cold)
+    operators = subjects.runner(wish.subject, found.record, threads, cold=wish.cold)
     operators.check(layers, free)
     # A prediction that can't be made should cost no measurement.
     for layer in layers:

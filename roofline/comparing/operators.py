@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
-from roofline.physics import choice, cores, isa, pressure, tiling
+from roofline.physics import choice, cores, pressure, tiling
 from roofline.physics.isa import Vector
 from roofline.physics.predict import overhead, predict
 from roofline.physics.roof import Pick, caches, instances
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import check, conv_work
-from roofline.records import Calibration, Case, Layer, Prediction, Timing
+from roofline.records import Case, Layer, Prediction, Scalar, Timing
 from roofline.units import capacity
 
-SUBJECTS = ("ours",)
 # Copies of a cold operator's tensors hold this many times the last-level caches together.
 _COLD_MULTIPLE = 2
 _UNKNOWN_CACHE = 32 << 20
@@ -25,24 +25,13 @@ _MEMORY_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Operators:
-    """How layers run on a calibrated machine.
+class Operators(Runner):
+    """How layers run on a calibrated machine; its machine decides on vectors and tiles."""
 
-    Attributes:
-        calibration: what the machine reaches; its machine decides on vectors and tiles.
-        threads: size of the team.
-        cold: tensors rotate past the last-level cache.
-
-    """
-
-    calibration: Calibration
-    threads: int
-    cold: bool = False
-
-    @cached_property
-    def vector(self) -> Vector:
-        """The widest vectors of the machine, under the calibration's cap."""
-        return isa.vectors(self.calibration.machine, self.calibration.isa_cap)[0]
+    @property
+    def may_skip_operations(self) -> bool:
+        """Never: each operation that is counted as executed is run."""
+        return False
 
     def tiling(self, layer: Layer) -> Tiling:
         """Return how our kernels cut a layer."""
@@ -62,6 +51,11 @@ class Operators:
             threads=self.threads,
             working_set_bytes=conv_work(shape).traffic.total,
         )
+
+    def details(self, layer: Layer) -> dict[str, Scalar]:
+        """Return how the kernels cut the layer: a later chooser may cut it otherwise."""
+        copies: dict[str, Scalar] = {"copies": self.copies(layer)} if self.cold else {}
+        return self.tiling(layer).parameters | copies
 
     def copies(self, layer: Layer) -> int:
         """Return how many copies of the tensors no cache can hold together."""
@@ -90,6 +84,15 @@ class Operators:
         except (KeyError, ValueError, TypeError):
             return None
         return cut if min(cut.columns, cut.taps, cut.blocks, cut.rows, cut.chunk) > 0 else None
+
+    def recalled(self, timing: Timing) -> Prediction:
+        """Return how long a layer should take, cut as it was when it was timed.
+
+        Raises:
+            RooflineError: the calibration knows too little of this team or dtype.
+
+        """
+        return self.predict(Layer(name=timing.name, shape=timing.shape), self.recorded(timing))
 
     def predict(self, layer: Layer, cut: Tiling | None = None) -> Prediction:
         """Return how long a layer should take, nothing fitted; cut as given, else as now chosen.
@@ -134,17 +137,6 @@ class Operators:
             check_layer(layer, self.vector, memory_available)
             if self.cold:
                 check_layer(layer, self.vector, memory_available, self.copies(layer))
-
-
-def check_subject(name: str) -> None:
-    """Refuse a subject that no layer can be predicted for.
-
-    Raises:
-        RooflineError: it is none of `SUBJECTS`.
-
-    """
-    if name not in SUBJECTS:
-        raise RooflineError(f"unknown subject {name!r}: choose one of {', '.join(SUBJECTS)}.")
 
 
 def check_layer(layer: Layer, vector: Vector, memory_available: int, copies: int = 1) -> None:

@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
-from roofline.comparing.operators import Operators, check_layer, check_subject
+from roofline.comparing import subjects
 from roofline.comparing.reporting import predictions
+from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.records import Calibration, Layer, Report
 from roofline.store.catalogue import catalogue_of
@@ -34,19 +35,18 @@ class Elsewhere:
     cold: bool = False
 
 
-def predicted(wish: Elsewhere, layers: Sequence[Layer], store: Store) -> tuple[Report, Operators]:
-    """Return predictions and bounds, nothing measured, and the operators that they rest on.
+def predicted(wish: Elsewhere, layers: Sequence[Layer], store: Store) -> tuple[Report, Runner]:
+    """Return predictions and bounds, nothing measured, and the runner that they rest on.
 
     Raises:
         RooflineError: the store knows no such machine, or several, or too little of it.
 
     """
-    check_subject(wish.subject)
+    subjects.check(wish.subject, cold=wish.cold, isa_cap=wish.isa_cap)
     entry = calibration_of_machine(wish, store)
     threads = wish.threads or entry.record.usable_cores
-    operators = Operators(entry.record, threads, cold=wish.cold)
-    for layer in layers:
-        check_layer(layer, operators.vector, _ANY)
+    operators = subjects.runner(wish.subject, entry.record, threads, cold=wish.cold)
+    operators.check(layers, _ANY)
     return predictions(operators, layers, entry.path.name, wish.subject), operators
 
 

@@ -1,8 +1,9 @@
 """A sweep and its calibration become the report that every view shows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from roofline.comparing.operators import Operators
+from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.physics import judge
 from roofline.physics.bounds import Limits, bound, in_window, limits
@@ -10,7 +11,7 @@ from roofline.physics.drift import best, drift
 from roofline.records import Comparison, Layer, Report, Sweep, Timing
 
 
-def report(sweep: Sweep, operators: Operators, *, tolerance: float = judge.TOLERANCE) -> Report:
+def report(sweep: Sweep, operators: Runner, *, tolerance: float = judge.TOLERANCE) -> Report:
     """Return what a sweep says about the predictions of the calibration that it names.
 
     Bounds are judged with the best rates of the sweep's own anchors.
@@ -27,6 +28,8 @@ def report(sweep: Sweep, operators: Operators, *, tolerance: float = judge.TOLER
         subject=sweep.subject,
         threads=sweep.threads,
         cache=sweep.cache,
+        libraries=sweep.software.libraries,
+        environment=sweep.conditions.environment,
         drift=drift(operators.calibration, sweep.threads, sweep.anchors),
         rows=rows,
         summary=judge.summary(rows),
@@ -37,7 +40,7 @@ def report(sweep: Sweep, operators: Operators, *, tolerance: float = judge.TOLER
 
 
 def predictions(
-    operators: Operators, layers: Sequence[Layer], calibration: str, subject: str
+    operators: Runner, layers: Sequence[Layer], calibration: str, subject: str
 ) -> Report:
     """Return what a calibration says of layers that nobody measured.
 
@@ -58,7 +61,7 @@ def predictions(
     )
 
 
-def _predicted(operators: Operators, layer: Layer) -> Comparison:
+def _predicted(operators: Runner, layer: Layer) -> Comparison:
     prediction = operators.predict(layer)
     least = bound(
         prediction.work,
@@ -69,9 +72,9 @@ def _predicted(operators: Operators, layer: Layer) -> Comparison:
     return judge.judge(layer, prediction, least, None)
 
 
-def _row(sweep: Sweep, timing: Timing, operators: Operators, tolerance: float) -> Comparison:
+def _row(sweep: Sweep, timing: Timing, operators: Runner, tolerance: float) -> Comparison:
     layer = Layer(name=timing.name, shape=timing.shape)
-    prediction = operators.predict(layer, operators.recorded(timing))
+    prediction = operators.recalled(timing)
     window = in_window(_limits(operators, layer), operators.calibration, best(sweep.anchors))
     shape = layer.shape
     least = bound(
@@ -80,11 +83,24 @@ def _row(sweep: Sweep, timing: Timing, operators: Operators, tolerance: float) -
         cold=sweep.cache == "cold",
         free_flops=shape.outputs * shape.bias,
     )
-    measured = judge.measured(timing.seconds)
-    return judge.judge(layer, prediction, least, measured, tolerance=tolerance)
+    made = judge.judge(
+        layer,
+        prediction,
+        least,
+        judge.measured(timing.seconds, clock_step=_clock_step(timing)),
+        tolerance=tolerance,
+        may_skip_operations=operators.may_skip_operations,
+    )
+    return replace(made, details=timing.details)
 
 
-def _limits(operators: Operators, layer: Layer) -> Limits:
+def _clock_step(timing: Timing) -> float:
+    """Return the step of the clock that a subject's own profile was read from, if it was."""
+    step = timing.details.get("clock_step")
+    return step if isinstance(step, float) else 0.0
+
+
+def _limits(operators: Runner, layer: Layer) -> Limits:
     found = limits(operators.calibration, operators.threads, layer.shape.dtype)
     if found is None:
         raise RooflineError(

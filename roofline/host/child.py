@@ -24,7 +24,8 @@ Progress = Callable[[int, int, str], None]
 def described(software: Software, answer: Mapping[str, Any]) -> Software:
     """Return the software with the versions that a child's `describe` tells."""
     known = {name: answer[name] for name in ("python", "numpy", "numba", "llvm") if name in answer}
-    return dataclasses.replace(software, **known)
+    libraries = {**software.libraries, **answer.get("libraries", {})}
+    return dataclasses.replace(software, **known, libraries=libraries)
 
 
 def time_now() -> str:

@@ -27,6 +27,8 @@ class Subject:
         layout: of the tensors that it is given.
         kernel: a kernel alone, its tensors in the layout that it wants; else end to end.
         reorders: tensors that each call copies into another layout, and back.
+        gathers: where channels don't fill its blocks, it copies what each tap reads into a matrix
+            (im2col) and multiplies that.
 
     """
 
@@ -39,6 +41,7 @@ class Subject:
     layout: str = "NCHW"
     kernel: bool = False
     reorders: tuple[str, ...] = ()
+    gathers: bool = False
 
     @property
     def ours(self) -> bool:
@@ -84,6 +87,7 @@ _ALL = (
         modules=_ONNX,
         extra="onnxruntime",
         reorders=("input", "output"),
+        gathers=True,
     ),
     Subject(
         name="onnxruntime-kernel",
@@ -93,6 +97,7 @@ _ALL = (
         extra="onnxruntime",
         layout="its own",
         kernel=True,
+        gathers=True,
     ),
     Subject(
         name="openvino",

@@ -155,16 +155,21 @@ def noise_floor(seconds_by_round: Iterable[Sequence[float]]) -> float | None:
     return median([abs(a - b) / b for a, b in pairs]) if pairs else None
 
 
-def measured(rounds: Rounds) -> Measured:
+def measured(rounds: Rounds, *, clock_step: float = 0.0) -> Measured:
     """Return the time that rounds of samples tell.
+
+    Args:
+        rounds: seconds, by round.
+        clock_step: of a clock that is coarse beside what it timed; each end is uncertain by half.
 
     Raises:
         statistics.StatisticsError: there is no sample.
 
     """
-    typical = round_medians(rounds)
+    typical, half = round_medians(rounds), clock_step / 2
     centre = median(typical)
-    return Measured(seconds=centre, low=min(typical), high=max(typical))
+    low = max(min(typical) - half, 0.0)
+    return Measured(seconds=centre, low=low, high=max(typical) + half)
 
 
 def round_medians(rounds: Rounds) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from roofline.records.conv import ConvShape
-from roofline.records.work import Work
+from roofline.records.work import Scalar, Work
 
 RUNGS = ("a", "b", "c", "d", "e", "f")
 RUNG_MEANINGS: Mapping[str, str] = {
@@ -69,6 +69,7 @@ class Comparison:
     Attributes:
         measured: None when it was only predicted; then ratio and verdict are, too.
         ratio: measured / predicted.
+        details: how it was run, where that is known (layout, algorithm, tile).
 
     """
 
@@ -79,6 +80,7 @@ class Comparison:
     measured: Measured | None = None
     ratio: float | None = None
     verdict: Verdict | None = None
+    details: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,8 @@ class Report:
         machine: the type of machine (`MachineSpec.id`); `node` is the host's opaque name.
         calibration: the file name of the record that was predicted from.
         cache: "warm" or "cold".
+        libraries: versions of what ran the operators, where that isn't ours.
+        environment: settings that it ran under (threads, allocator).
         drift: by ceiling, rate in this sweep / rate in the calibration.
         summary: errors of `Prediction.seconds`, by class and for "all".
         rung_errors: the same for each rung that predicts anything.
@@ -123,6 +127,8 @@ class Report:
     subject: str
     threads: int
     cache: str
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     drift: Mapping[str, float] = field(default_factory=dict)
     rows: tuple[Comparison, ...]
     summary: Mapping[str, Errors] = field(default_factory=dict)

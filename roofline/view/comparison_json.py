@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from roofline.records import RUNGS, Comparison, Report
+from roofline.records import RUNGS, Comparison, Report, Scalar
 
 FORMAT = 1
 
@@ -25,6 +25,8 @@ def to_tree(report: Report) -> Tree:
     return {
         "format": FORMAT,
         **heading(report),
+        "libraries": dict(report.libraries),
+        "environment": dict(report.environment),
         "drift": dict(report.drift),
         "rows": [row_tree(row) for row in report.rows],
         "summary": {name: dataclasses.asdict(one) for name, one in report.summary.items()},
@@ -55,7 +57,15 @@ def row_tree(row: Comparison) -> Tree:
         **_measured(row),
         "bound_by": row.bound.bound_by,
         "verdict": row.verdict,
+        "layout": row.details.get("layout"),
+        "algorithm": _algorithm(row.details),
     }
+
+
+def _algorithm(details: Mapping[str, Scalar]) -> str | None:
+    """Return what a library tells of how it ran a layer: its choice, and what that ran."""
+    told = [str(details[name]) for name in ("backend", "algorithm") if details.get(name)]
+    return ": ".join(told) or None
 
 
 def finite(value: Any) -> Any:

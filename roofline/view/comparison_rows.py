@@ -33,6 +33,8 @@ def conditions(report: Report) -> Iterator[Row]:
     yield "machine", report.machine
     yield "calibration", report.calibration
     yield "subject", f"{report.subject}, {cores}, {report.cache} caches"
+    if report.libraries:
+        yield "library", _library(report)
     if verdicts := ", ".join(_counts(report)):
         yield "verdicts", verdicts
     if whole := report.summary.get("all"):
@@ -61,6 +63,8 @@ def lessons(report: Report) -> Iterator[str]:
     if found := pace(report.rows):
         yield _pace(found)
     yield from map(_exchange, exchanges(report.rows))
+    if skipped := sum(row.verdict == "fewer-operations-than-counted" for row in report.rows):
+        yield _skipped(skipped, report.subject)
     beaten, known = beyond_memory(report.rows)
     if beaten:
         why = "their data stay in caches" if report.cache == "warm" else "padding isn't computed"
@@ -68,6 +72,22 @@ def lessons(report: Report) -> Iterator[str]:
             f"{beaten} of {known} layers beat the roof of cold data (rung b): {why}, so that roof "
             "is none for them."
         )
+
+
+def _library(report: Report) -> str:
+    """Name what ran the operators, and what it did with memory that it freed."""
+    versions = ", ".join(f"{name} {version}" for name, version in report.libraries.items())
+    kept = "trim_threshold" in report.environment.get("GLIBC_TUNABLES", "")
+    return f"{versions}; freed memory is {'kept' if kept else 'given back as malloc does'}"
+
+
+def _skipped(count: int, subject: str) -> str:
+    layers, take = ("1 layer", "takes") if count == 1 else (f"{count} layers", "take")
+    return (
+        f"{layers} of {subject} {take} less time than all counted operations need at the peak: a "
+        "library may choose an algorithm with fewer of them (Winograd), so that bound is none "
+        "for it."
+    )
 
 
 def sections(report: Report) -> tuple[Section, ...]:

@@ -1,0 +1,71 @@
+"""Who runs layers on a calibrated machine, as far as a session, a report and a view care."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from roofline.physics import isa
+from roofline.physics.isa import Vector
+from roofline.records import Calibration, Case, Layer, Prediction, Scalar, Timing
+
+
+@dataclass(frozen=True)
+class Runner(ABC):
+    """How a subject runs layers on a calibrated machine.
+
+    Attributes:
+        calibration: what the machine reaches; its machine decides on vectors.
+        threads: size of the team.
+        cold: tensors rotate past the last-level cache.
+
+    """
+
+    calibration: Calibration
+    threads: int
+    cold: bool = False
+
+    @cached_property
+    def vector(self) -> Vector:
+        """The widest vectors of the machine, under the calibration's cap."""
+        return isa.vectors(self.calibration.machine, self.calibration.isa_cap)[0]
+
+    @property
+    @abstractmethod
+    def may_skip_operations(self) -> bool:
+        """Whether it may choose algorithms with fewer operations than are counted (Winograd)."""
+
+    @abstractmethod
+    def case(self, layer: Layer) -> Case:
+        """Return what the child is asked to run."""
+
+    @abstractmethod
+    def details(self, layer: Layer) -> dict[str, Scalar]:
+        """Return what is known beforehand of how a layer is run, for its record."""
+
+    @abstractmethod
+    def predict(self, layer: Layer) -> Prediction:
+        """Return how long a layer should take, nothing fitted.
+
+        Raises:
+            RooflineError: the calibration knows too little of this team or dtype.
+
+        """
+
+    @abstractmethod
+    def recalled(self, timing: Timing) -> Prediction:
+        """Return the same of a layer as it was run when it was timed.
+
+        Raises:
+            RooflineError: the calibration knows too little of this team or dtype.
+
+        """
+
+    @abstractmethod
+    def check(self, layers: Sequence[Layer], memory_available: int) -> None:
+        """Refuse, before anything is measured, what can't be run.
+
+        Raises:
+            RooflineError: a shape is no convolution, or needs more memory than there is.
+
+        """

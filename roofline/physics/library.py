@@ -1,0 +1,166 @@
+"""What a library's convolution asks of a machine, by what every good one does and nothing fitted.
+
+Vectors hold output channels of one group, or channels where each is a group of its own; lanes that
+a group leaves empty are computed all the same, taps on padding are not. Some libraries need whole
+blocks of channels for that, and else copy what each tap reads into a matrix (im2col), whose product
+fills lanes with positions. A tensor that a call copies is read and written once more.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from roofline.physics.bandwidth import transfer_seconds
+from roofline.physics.pressure import Rates
+from roofline.physics.roof import Pick
+from roofline.physics.tiling import is_flat
+from roofline.physics.workload import ITEM_BYTES, conv_work
+from roofline.records import Calibration, ConvShape, Prediction, Traffic
+
+REORDERS = "reorders"
+"""The term of a prediction that copies between layouts, or into a matrix, are."""
+
+PICKS: tuple[Pick, ...] = ("typical", "low", "high")
+# So many input channels a blocked kernel takes at once (ONNX Runtime, nchwc_transformer.cc).
+_CHANNELS_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habit:
+    """How a library lays out and copies.
+
+    Attributes:
+        blocked: its kernels want channels in blocks of a vector; else they come last.
+        reorders: tensors that each call copies into that layout, and back.
+        gathers: it copies taps into a matrix where channels don't fill its blocks.
+
+    """
+
+    blocked: bool
+    reorders: Collection[str] = ()
+    gathers: bool = False
+
+
+def lanewise(shape: ConvShape) -> bool:
+    """Whether every channel is convolved with itself alone, so that channels fill the lanes."""
+    return shape.groups > 1 and shape.group_in == shape.group_out == 1
+
+
+def as_matrix(shape: ConvShape, lanes: int, habit: Habit) -> bool:
+    """Whether a library multiplies a matrix, because channels don't fill its blocks."""
+    if not habit.gathers:
+        return False
+    if lanewise(shape):
+        return shape.in_channels % lanes > 0
+    if shape.groups > 1:
+        return shape.group_in % lanes > 0 or shape.group_out % lanes > 0
+    return shape.in_channels >= lanes and shape.in_channels % _CHANNELS_AT_ONCE > 0
+
+
+def whole(count: int, lanes: int) -> int:
+    """Return a count rounded up to whole vectors."""
+    return -(-count // lanes) * lanes
+
+
+def core_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit: Habit) -> float:
+    """Return the time of one call with all data in L1, shared out evenly.
+
+    Where channels are lanes, every multiply-add loads an input of its own; else a register tile
+    has many of them for each load. What goes into a matrix takes a store a cycle: of a vector, or
+    of an element where neighbours don't lie side by side.
+    """
+    work = conv_work(shape)
+    if as_matrix(shape, lanes, habit):
+        positions = shape.out_height * shape.out_width
+        nominal = work.flops - shape.outputs * shape.bias
+        vectors = nominal / 2 / lanes * whole(positions, lanes) / positions
+        moves = gathered(shape) / _moved_at_once(shape, lanes)
+        return (vectors / rates.multiplies + moves / rates.hertz) / threads
+    executed = (work.flops_executed or work.flops) - shape.outputs * shape.bias
+    channels = shape.out_channels if lanewise(shape) else shape.group_out
+    vectors = executed / 2 / lanes * whole(channels, lanes) / channels
+    rate = min(rates.multiplies, rates.loads) if lanewise(shape) else rates.multiplies
+    return vectors / rate / threads
+
+
+def _moved_at_once(shape: ConvShape, lanes: int) -> float:
+    if shape.stride[1] > 1:
+        return 1.0
+    return shape.out_width / (whole(shape.out_width, lanes) // lanes)
+
+
+def gathered(shape: ConvShape) -> int:
+    """Return the elements of all matrices of taps; a flat 1x1 is one as it lies."""
+    if is_flat(shape):
+        return 0
+    taps = shape.kernel[0] * shape.kernel[1] * shape.in_channels
+    return shape.batch * taps * shape.out_height * shape.out_width
+
+
+def inside(shape: ConvShape, lanes: int, habit: Habit) -> Traffic:
+    """Return what the kernel itself touches: in a blocked layout, whole vectors of channels.
+
+    An input of fewer channels than a vector has is read as it lies.
+    """
+    touched, item = conv_work(shape).bytes_touched, ITEM_BYTES[shape.dtype]
+    if not habit.blocked or as_matrix(shape, lanes, habit):
+        return touched
+    empty = whole(shape.in_channels, lanes) - shape.in_channels
+    planes = shape.batch * shape.height * shape.width * item
+    more = planes * empty if shape.in_channels >= lanes else 0
+    written = touched.written * whole(shape.out_channels, lanes) // shape.out_channels
+    return Traffic(read=touched.read + more, written=written)
+
+
+def copied(shape: ConvShape, lanes: int, habit: Habit) -> Traffic:
+    """Return what copies into another layout, or into a matrix, read and write."""
+    work, item = conv_work(shape), ITEM_BYTES[shape.dtype]
+    sizes = {
+        "input": shape.batch * shape.in_channels * shape.height * shape.width * item,
+        "weights": work.parameters * item,
+        "output": work.bytes_touched.written,
+    }
+    if as_matrix(shape, lanes, habit):
+        total = gathered(shape) * item
+    else:
+        plain = shape.groups == 1 and shape.in_channels < lanes
+        names = [name for name in habit.reorders if not (plain and name == "input")]
+        total = sum(sizes[name] for name in names)
+    return Traffic(read=total, written=total)
+
+
+def copy_seconds(
+    calibration: Calibration, threads: int, copies: Traffic, kernel: Traffic, parts: int = 1
+) -> Mapping[Pick, float]:
+    """Return how long copies take, beside the tensors that the kernel touches.
+
+    Args:
+        calibration: its bandwidths are used.
+        threads: size of the team.
+        copies: all of them.
+        kernel: what the kernel touches.
+        parts: how many times a copy is made and used before the next: a matrix, an image and group.
+
+    """
+    if not copies.total:
+        return dict.fromkeys(PICKS, 0.0)
+    footprint = kernel.total + copies.read // parts
+    found = {
+        pick: transfer_seconds(calibration, threads, copies, footprint, pick=pick) for pick in PICKS
+    }
+    return {pick: 0.0 if one is None else one[1] for pick, one in found.items()}
+
+
+def with_copies(prediction: Prediction, seconds: Mapping[Pick, float]) -> Prediction:
+    """Return a prediction whose rung d holds the copies, too; without that rung, as it is."""
+    best = prediction.rungs.get("d")
+    if best is None or not seconds["typical"]:
+        return prediction
+    total = best + seconds["typical"]
+    return replace(
+        prediction,
+        rungs={**prediction.rungs, "d": total},
+        seconds=total,
+        low=min(total, prediction.low + min(seconds.values())),
+        high=max(total, prediction.high + max(seconds.values())),
+        terms={**prediction.terms, REORDERS: seconds["typical"]},
+    )
