@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from roofline.physics.disturbed import counts, often
 from roofline.physics.noise import verdict
 from roofline.physics.pipes import whole_pipes
 from roofline.physics.roof import (
@@ -121,9 +122,11 @@ def roofs(calibration: Calibration, threads: int) -> Iterator[Row]:
 def verdicts(calibration: Calibration) -> Iterator[Row]:
     """Yield each figure that its conditions cast doubt on, with the whole reason."""
     for ceiling in calibration.ceilings:
-        words = ceiling.evidence.get("verdict")
-        if isinstance(words, str) and words != "steady":
-            yield f"{ceiling.name}, {_team(ceiling.threads)}", words
+        words, (apart, of) = ceiling.evidence.get("verdict"), counts(ceiling)
+        told = [words] if isinstance(words, str) and words != "steady" else []
+        told += [f"{apart} of {of} windows set apart"] * often(apart, of)
+        if told:
+            yield f"{ceiling.name}, {_team(ceiling.threads)}", "; ".join(told)
 
 
 _COMPUTE = (
