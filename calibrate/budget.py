@@ -37,6 +37,11 @@ def _case(case: Case) -> float:
     team = min(case.threads, _SATURATED)
     own = _A_CASE + _A_THREAD * case.threads
     family = cases.benchmark(case).family
+    if family == "node":
+        # Its memory is its own, as large again for a walk, and mapped each time.
+        walk = case.benchmark.endswith("latency")
+        drawn = case.working_set_bytes / _LINE * _DRAWN if walk else 0.0
+        return own + drawn + (_PASSES + 1) * case.working_set_bytes / _MAPPED / team
     if family == "latency":
         return own + case.working_set_bytes / _LINE * _DRAWN
     if family != "stream":

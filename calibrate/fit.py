@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks import cases
-from calibrate import apart, clocks, curves, effects, latencies, operations
+from calibrate import apart, clocks, curves, effects, latencies, nodes, operations
 from calibrate.apart import Parted
 from calibrate.clocks import Chains, upper, window_hertz
 from calibrate.summary import ceiling, summarise
@@ -52,6 +52,7 @@ def fit(machine: MachineSpec, measurements: Sequence[Measurement]) -> Fit:
         *curves.ceilings(found, measurements),
         *_dram(machine, measurements),
         *latencies.ceilings(measurements, chains.light_hertz),
+        *nodes.ceilings(measurements),
         *effects.overheads(measurements),
         *effects.effects(measurements),
     )
@@ -63,6 +64,7 @@ def fit(machine: MachineSpec, measurements: Sequence[Measurement]) -> Fit:
             *apart.found(ceilings),
             *chains.findings,
             *found.findings,
+            *nodes.findings(measurements, ceilings),
             *_memory_unknown(machine),
         ),
         frozenset(curves.unused(found, measurements)),

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks import cases
-from calibrate import arithmetic, budget, scaling, streams, thinning
+from calibrate import arithmetic, budget, nodes, scaling, streams, thinning
 from calibrate.turns import Plan, Step, visits
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.physics.isa import Vector
 from roofline.records import Case, Finding, MachineSpec
+from roofline.records.nodes import MemoryNode
 from roofline.units import capacity
 
 __all__ = ["Plan", "Resources", "Step", "draw_up", "last_level_bytes"]
@@ -47,6 +48,7 @@ class Resources:
         vectors: register widths, widest first.
         memory_available: bytes.
         huge_pages: whether memory that asks for huge pages may get them.
+        nodes: those of memory.
 
     """
 
@@ -55,6 +57,7 @@ class Resources:
     vectors: tuple[Vector, ...]
     memory_available: int
     huge_pages: bool = True
+    nodes: tuple[MemoryNode, ...] = ()
 
 
 def draw_up(resources: Resources, *, quick: bool) -> Plan:
@@ -83,6 +86,8 @@ def _steps(resources: Resources, array: int, *, quick: bool) -> tuple[Step, ...]
     if not quick and _holds_more(resources, array):
         more = _beyond(resources, teams, array)
         steps += [Step(case=case, samples=samples) for case, samples in more]
+        matrix = nodes.plan(resources.vectors[0], resources.nodes, array)
+        steps += [Step(case=case, samples=samples) for case, samples in matrix]
     return tuple(steps)
 
 

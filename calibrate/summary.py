@@ -13,6 +13,7 @@ NOISY: Mapping[Kind, float] = {
     "operation": 0.05,
     "bandwidth": 0.08,
     "latency": 0.1,
+    "node": 0.1,
     "clock": 0.02,
     "capacity": 0.25,
     "overhead": 0.15,

@@ -56,6 +56,15 @@ def _without_great_reads(step: Step) -> Step | None:
     return None if great and step.case.benchmark == "read-curve" else step
 
 
+def _without_node_triads(step: Step) -> Step | None:
+    return None if step.case.benchmark == "node-triad" else step
+
+
+def _without_far_nodes(step: Step) -> Step | None:
+    node, memory = (step.case.parameters.get(name) for name in ("node", "memory"))
+    return step if node in (None, 0, memory) else None
+
+
 def _without_four_arrays(step: Step) -> Step | None:
     return None if step.case.benchmark == "schoenauer" else step
 
@@ -68,4 +77,6 @@ _SPARED = (
     ("writes, copies and updates inside of all cores' caches", _without_team_levels),
     ("the reads' curve beyond 640 MiB", _without_great_reads),
     ("three reads with a write", _without_four_arrays),
+    ("triads by node", _without_node_triads),
+    ("nodes but each one's own memory and what node 0 sees", _without_far_nodes),
 )

@@ -18,7 +18,7 @@ from roofline.physics.roof import (
 )
 from roofline.records import Calibration, Ceiling, Kind
 from roofline.units import capacity, duration, rate, significant
-from roofline.view import clock_rows, level_rows, memory_rows, operation_rows
+from roofline.view import clock_rows, level_rows, memory_rows, node_rows, operation_rows
 from roofline.view.captions import machine_name, percent
 from roofline.view.cells import fact as _fact
 from roofline.view.cells import giga as _giga
@@ -77,6 +77,7 @@ def sections(calibration: Calibration) -> tuple[Section, ...]:
         _section(
             "Latency of memory under load", memory_rows.LOADED, memory_rows.loaded(calibration)
         ),
+        _section("Memory by node", node_rows.columns(calibration), node_rows.nodes(calibration)),
         _section("Overheads", ("of", ">cores", ">typical", ">spread"), _overheads(calibration)),
     )
     return tuple(section for section in made if section.rows)
@@ -90,7 +91,8 @@ def conditions(calibration: Calibration) -> Iterator[Row]:
     if machine.hypervisor:
         yield "hypervisor", machine.hypervisor
     if machine.memory_bytes:
-        yield "memory", capacity(machine.memory_bytes)
+        count = {None: "", 1: ", one node"}.get(machine.numa_nodes, f", {machine.numa_nodes} nodes")
+        yield "memory", capacity(machine.memory_bytes) + count
     versions = f"suite {software.suite_version}, Python {software.python}"
     yield "software", f"{versions}, Numba {software.numba}" if software.numba else versions
     plan = "quick plan" if calibration.quick else "full plan"
