@@ -137,10 +137,14 @@ def _per_cycle(one: Measurement, chains: Chains) -> dict[str, Scalar]:
 
 def _dram(machine: MachineSpec, measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
     streams = [m for m in measurements if _plain(m, "stream") and _is_stream(m)]
-    largest = max(map(_array_bytes, streams), default=0)
+    teams = {one.case.threads for one in streams}
+    largest = {
+        team: max(_array_bytes(one) for one in streams if one.case.threads == team)
+        for team in teams
+    }
     for one in streams:
         # The same kernel on smaller arrays is there for comparison with its variants only.
-        if _array_bytes(one) > _SMALLER * largest:
+        if _array_bytes(one) > _SMALLER * largest[one.case.threads]:
             # One citation is enough: paper knows no difference between the kernels.
             paper = one.case.benchmark == "triad"
             yield _bandwidth(one, theory.memory(machine, one.case.threads) if paper else None)
