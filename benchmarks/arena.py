@@ -6,6 +6,7 @@ Mapping anew every round replicates at the level that varies: within one mapping
 
 from dataclasses import dataclass
 
+from benchmarks import placement
 from benchmarks.buffers import PAGE, STAGGER, Buffer
 
 # Room for two inputs' rounding to whole pages, and for their places within one.
@@ -45,12 +46,17 @@ class Place:
         return self.inputs.address + index * whole + (index + 1) * STAGGER
 
 
-def map_place(input_bytes: int, output_bytes: int, *, huge: bool | None) -> Place:
-    """Map and touch one thread's memory; call it on that thread."""
+def map_place(
+    input_bytes: int, output_bytes: int, *, huge: bool | None, node: int | None = None
+) -> Place:
+    """Map and touch one thread's memory; call it on that thread, or on one next to the node."""
     place = Place(
         inputs=Buffer(input_bytes + MARGIN, huge=huge),
         output=Buffer(output_bytes, huge=huge),
     )
+    if node is not None:
+        placement.bind(place.inputs, node)
+        placement.bind(place.output, node)
     place.inputs.fill("float64")
     place.output.fill("float64", seed=2)
     return place

@@ -5,7 +5,7 @@ It imports no kernel, so that plans and conclusions can read it where Numba isn'
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roofline.errors import RooflineError
 from roofline.physics import tensors, theory
@@ -39,6 +39,8 @@ CHAIN_TURNS = 1400
 CHASE_STEPS = 16 * 509
 # The level of a latency case that no walk beforehand brings nearer.
 MEMORY = "DRAM"
+# What runs in a node's memory, and the share of its pages there, among what ran in its windows.
+NODE, PLACED = "node-", "placed"
 # The load beside a walk, among what ran in the same windows: its steps are bytes.
 LOAD = "load"
 CHAIN_STEPS_PER_TURN = {"add": 32, "imul": 32, "vector": 16}
@@ -100,6 +102,7 @@ _CHAIN_CHECK = "value after a few steps equals Python's or the float64 reference
 _FMA_CHECK = "accumulators equal the float64 reference after two different numbers of turns"
 _DOT_CHECK = "accumulators equal exact integers, or the float64 reference"
 _ROOT_CHECK = "chains equal their closed form in float64 after two different numbers of turns"
+_EXP_CHECK = "every result is within a stated relative error of NumPy's in float64"
 _TENSOR_CHECK = "all of the output is written, and equals the reference wherever compared"
 _CONV_CHECK = "no output is left unwritten, and some of all channels equal the float64 reference"
 _TOUCH_CHECK = "every page holds the mark"
@@ -107,6 +110,8 @@ _WRITE = _stream("1 write", 0, 1)
 _COPY = _stream("1 read, 1 write", 1, 1)
 _UPDATE = _stream("1 read, 1 write", 1, 1, 1, in_place=True)
 _TRIAD = _stream("2 reads, 1 write", 2, 1, 2)
+_WALK_CHECK = "the walk ends where NumPy, following the same order, says"
+_WALK = Benchmark(family="latency", mix="dependent loads", check=_WALK_CHECK)
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "fma": Benchmark(family="fma", mix="fma", flops=2, clocked=True, check=_FMA_CHECK),
@@ -117,13 +122,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "dot": Benchmark(family="dot", mix="dot", flops=2, clocked=True, check=_DOT_CHECK),
     "divide": Benchmark(family="division", mix="divide", flops=1, clocked=True, check=_ROOT_CHECK),
     "sqrt": Benchmark(family="division", mix="sqrt", flops=1, clocked=True, check=_ROOT_CHECK),
-    "exp": Benchmark(
-        family="exponential",
-        mix="exp",
-        flops=1,
-        clocked=True,
-        check="every result is within a stated relative error of NumPy's in float64",
-    ),
+    "exp": Benchmark(family="exponential", mix="exp", flops=1, clocked=True, check=_EXP_CHECK),
     "chain": Benchmark(family="clock", mix="dependent chain", check=_CHAIN_CHECK),
     "read": _READ,
     "write": _WRITE,
@@ -138,11 +137,10 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "copy-curve": _COPY,
     "update-curve": _UPDATE,
     "triad-curve": _TRIAD,
-    "latency": Benchmark(
-        family="latency",
-        mix="dependent loads",
-        check="the walk ends where NumPy, following the same order, says",
-    ),
+    "latency": _WALK,
+    "node-read": replace(_READ, family="node"),
+    "node-triad": replace(_TRIAD, family="node"),
+    "node-latency": replace(_WALK, family="node"),
     "loaded-latency": Benchmark(
         family="loaded",
         mix="dependent loads beside reads",
@@ -152,10 +150,10 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "conv": Benchmark(family="conv", mix="fma", check=_CONV_CHECK),
     "gemm": Benchmark(family="gemm", mix="fma", check=_TENSOR_CHECK),
     "elementwise": Benchmark(family="elementwise", mix="loads, stores", check=_TENSOR_CHECK),
-    "timer": Benchmark(family="instrument", mix="clock_gettime", check="none: it has no answer"),
-    "call": Benchmark(family="instrument", mix="call", check="none: it has no answer"),
-    "migration": Benchmark(family="instrument", mix="migration", check="none: it has no answer"),
-    "barrier": Benchmark(family="instrument", mix="barrier", check="none: it has no answer"),
+    **{
+        name: Benchmark(family="instrument", mix=name, check="none: it has no answer")
+        for name in ("timer", "call", "migration", "barrier")
+    },
 }
 
 
@@ -189,8 +187,8 @@ def fused(case: Case) -> bool:
 
 
 def operation(case: Case) -> str:
-    """Return what a stream case does: "triad" for "triad" and "triad-curve" alike."""
-    return case.benchmark.removesuffix("-curve")
+    """Return what a stream case does: "triad" for "triad", "triad-curve" and "node-triad"."""
+    return case.benchmark.removesuffix("-curve").removeprefix(NODE)
 
 
 def accumulators(registers: int, *, fused: bool) -> int:
@@ -284,7 +282,7 @@ def work(case: Case) -> Work:
         return Work(flops=round(row.flops * lanes(case) * instructions(case) * case.threads))
     if row.family == "exponential":
         return Work(flops=exponentials(case) * case.threads)
-    if row.family == "stream":
+    if row.arrays:
         return _stream_work(case, row)
     if row.family == "conv":
         return conv_work(conv_shape(case.parameters, case.dtype))

@@ -23,10 +23,11 @@ from benchmarks.buffers import HUGE_PAGE, Buffer, huge_page_fraction
 from benchmarks.family import Family, Task
 from benchmarks.instrument import Instrument
 from benchmarks.kernels import Kernel, KernelCache
+from benchmarks.nodes import Nodes, bare
 from benchmarks.sampled import Sampled
 from benchmarks.subjects.ours import Ours
 from benchmarks.subjects.tensors import Tensors
-from benchmarks.team import Disturbance, Segment, Team, Timed
+from benchmarks.team import Segment, Team, Timed, joined
 from benchmarks.timing import repeats_for, team_elapsed
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.records import Case
@@ -66,6 +67,7 @@ class Rig:
         self._instrument = Instrument(self.team, kernels)
         self.clock_cost = float(np.median(self._instrument.timer(64)))
         self._loaded = loaded.Loaded(self.team, kernels)
+        self._nodes = Nodes(lambda some: Rig(some, kernels))
         self._convolutions = Ours(self.team, kernels, self.clock_cost)
         self._tensors = Tensors(self.team, kernels, self.clock_cost)
 
@@ -77,7 +79,7 @@ class Rig:
     def prepare(self, wanted: Sequence[Case]) -> None:
         """Compile what the cases need and remember how much memory they will share."""
         self._cases = tuple(wanted)
-        for case in wanted:
+        for case in (bare(c) if cases.benchmark(c).family == "node" else c for c in wanted):
             family = cases.benchmark(case).family
             if family == "conv":
                 self._convolutions.prepare(case)
@@ -117,20 +119,29 @@ class Rig:
                 return self._loaded.run(case, samples, self._memory(case))
             case "pagefault":
                 return self._first_touches(case, samples)
+            case "node":
+                # Half of memory stays free: what the other cases share is mapped again for them.
+                self._places = {}
+                return self._nodes.run(case, samples)
         if case.parameters.get("prefaulted") is False:
             return self._unprefaulted(case, samples)
-        return self._steady(case, samples, self._own(case) if own else self._memory(case))
+        return self.steady(case, samples, self._own(case) if own else self._memory(case))
 
     def huge_page_fraction(self) -> float | None:
         """Return the share that huge pages backed of the memory last mapped with their advice."""
         return self._huge_share
 
     def _own(self, case: Case) -> list[Place]:
-        huge = case.parameters.get("huge") is not False
-        rooms = [_room((case,), index, huge=huge) for index in range(case.threads)]
+        huge, rooms = case.parameters.get("huge") is not False, self.rooms(case)
         return list(self.team.each(case.threads, lambda i: map_place(*rooms[i], huge=huge)))
 
-    def _steady(self, case: Case, samples: int, places: Sequence[Place]) -> Sampled:
+    def rooms(self, case: Case) -> list[tuple[int, int]]:
+        """Return the input and output bytes that each thread of a case needs."""
+        huge = case.parameters.get("huge") is not False
+        return [_room((case,), index, huge=huge) for index in range(case.threads)]
+
+    def steady(self, case: Case, samples: int, places: Sequence[Place]) -> Sampled:
+        """Check a case in this memory, then time it."""
         tasks = self._tasks(case, places)
         self._check(case, tasks)
         if warm := cases.warm_up(case):
@@ -146,7 +157,7 @@ class Rig:
         took = max(w.stamps[-1] for w in windows) - min(w.stamps[0] for w in windows)
         if samples == 1 or took > _LONG:
             return first
-        return _joined([first, self._time(case, programs, samples - 1)])
+        return joined([first, self._time(case, programs, samples - 1)])
 
     def _programs(self, case: Case, tasks: Sequence[Task], repeats: int) -> list[list[Segment]]:
         clocks = [self._clock_tasks(case) for _ in tasks]
@@ -244,7 +255,7 @@ class Rig:
             tasks = self._tasks(case, fresh)
             runs.append(self._time(case, [[task.segment(1)] for task in tasks], 1))
             self._require_right(case, tasks, 1)
-        return self._sampled(case, _joined(runs), 1)
+        return self._sampled(case, joined(runs), 1)
 
     def _first_touches(self, case: Case, samples: int) -> Sampled:
         """Time walks over fresh mappings; seconds are of one page."""
@@ -259,7 +270,7 @@ class Rig:
             tasks = self._tasks(case, places)
             runs.append(self._time(case, [[task.segment(1)] for task in tasks], 1))
             self._require_right(case, tasks, 1)
-        walks = self._sampled(case, _joined(runs), 1)
+        walks = self._sampled(case, joined(runs), 1)
         per_page = [seconds / cases.pages(case) for seconds in walks.seconds]
         return dataclasses.replace(walks, seconds=per_page)
 
@@ -286,9 +297,3 @@ def _room(wanted: Sequence[Case], thread: int, *, huge: bool) -> tuple[int, int]
         elif row.family == "latency":
             output = max(output, case.working_set_bytes // case.threads)
     return inputs, output
-
-
-def _joined(runs: Sequence[Timed]) -> Timed:
-    windows = [window for run in runs for window in run.windows]
-    disturbance = sum((run.disturbance for run in runs), Disturbance())
-    return Timed(windows, disturbance, 1 + sum(run.attempts - 1 for run in runs))

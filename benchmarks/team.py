@@ -66,6 +66,13 @@ class Timed:
     attempts: int
 
 
+def joined(runs: Sequence[Timed]) -> Timed:
+    """Return several calls of one program as one."""
+    windows = [window for run in runs for window in run.windows]
+    disturbance = sum((run.disturbance for run in runs), Disturbance())
+    return Timed(windows, disturbance, 1 + sum(run.attempts - 1 for run in runs))
+
+
 class _Member:
     """One long-lived thread that runs what it is handed and sleeps in between."""
 

@@ -12,15 +12,15 @@ from calibrate.turns import Step
 from roofline.records import Case
 
 # What a full plan may take by this estimate, high on many cores: 132 s were 107 on sixteen.
-LONGEST = 135.0
+LONGEST = 120.0
 # A case's own: requests, trials, samples; and each thread's part of its setting up, in turn.
 _A_CASE, _A_THREAD = 0.025, 0.001
 # One core's passes through memory and through NumPy, and how many cores' worth memory gives.
 _PASSED, _CHECKED, _SATURATED = 9e9, 4e9, 4
 # Fresh pages a second, of one thread.
 _MAPPED = 2e9
-# Following a walk's order, a line.
-_DRAWN = 40e-9
+# Drawing a walk's order, a line: once a size, and following it wherever it is walked.
+_DRAWN, _FOLLOWED = 40e-9, 10e-9
 _LINE = 64
 # A check and a sample; trials that fix the repetitions are made once a child.
 _PASSES = 2.7
@@ -29,7 +29,7 @@ _PASSES = 2.7
 def seconds(steps: Iterable[Step], rounds: int) -> float:
     """Return about how long so many rounds of these steps take."""
     steps = tuple(steps)
-    one = sum(step.visits * _case(step.case) for step in steps) + _mapping(steps)
+    one = sum(step.visits * _case(step.case) for step in steps) + _mapping(steps) + _orders(steps)
     return rounds * one
 
 
@@ -37,8 +37,12 @@ def _case(case: Case) -> float:
     team = min(case.threads, _SATURATED)
     own = _A_CASE + _A_THREAD * case.threads
     family = cases.benchmark(case).family
+    if family == "node":
+        # Its memory is its own, as large again for a walk, and mapped each time.
+        followed = case.working_set_bytes / _LINE * _FOLLOWED if _walks(case) else 0.0
+        return own + followed + (_PASSES + 1) * case.working_set_bytes / _MAPPED / team
     if family == "latency":
-        return own + case.working_set_bytes / _LINE * _DRAWN
+        return own + case.working_set_bytes / _LINE * _FOLLOWED
     if family != "stream":
         return own + case.working_set_bytes / _MAPPED / team
     checked = case.working_set_bytes if cases.operation(case) in ("read", "update") else 0
@@ -46,10 +50,21 @@ def _case(case: Case) -> float:
     return own + (passed + checked / _CHECKED) / team
 
 
+def _walks(case: Case) -> bool:
+    return case.benchmark in ("latency", "node-latency")
+
+
+def _orders(steps: Iterable[Step]) -> float:
+    """Return what drawing the orders of walks takes: one serves all walks of its size."""
+    sizes = {step.case.working_set_bytes for step in steps if _walks(step.case)}
+    return sum(sizes) / _LINE * _DRAWN
+
+
 def _mapping(steps: Iterable[Step]) -> float:
-    """Return what a round's fresh pages take; threads map side by side."""
-    largest = max((_each(step.case) for step in steps), default=0.0)
-    return 2 * largest / _MAPPED
+    """Return what a round's fresh pages take, huge and small ones; threads map side by side."""
+    shared = [step.case for step in steps if cases.benchmark(step.case).family != "node"]
+    kinds = [[c for c in shared if (c.parameters.get("huge") is False) == s] for s in (False, True)]
+    return sum(max(map(_each, some), default=0.0) for some in kinds) / _MAPPED
 
 
 def _each(case: Case) -> float:

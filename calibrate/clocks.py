@@ -147,9 +147,16 @@ def highest(compute: Sequence[Measurement], chains: Chains) -> float | None:
     return max(filter(None, (chains.light_hertz, *seen)), default=None)
 
 
-def median_ratio(rates: Sequence[float], hertz: Sequence[float]) -> float:
-    """Return the ratio of two medians."""
-    return robust.median(rates) / robust.median(hertz)
+def per_cycle(measurement: Measurement, seen: Mapping[str, Sequence[float]]) -> list[float]:
+    """Return the operations a cycle and thread of each window, by the mean of its chains' clocks.
+
+    Window by window, since the rate follows the clock, and each one's best is another's.
+    """
+    clocks = [sum(hertz) / len(hertz) for hertz in zip(*seen.values(), strict=True)]
+    return [
+        measurement.work.flops / seconds / hertz / measurement.case.threads
+        for seconds, hertz in zip(flat(measurement.seconds), clocks, strict=True)
+    ]
 
 
 def ceilings(chains: Chains, compute: Sequence[Measurement]) -> Iterator[Ceiling]:

@@ -16,7 +16,7 @@ from roofline.host.activity import Lookout, busy_cpus
 from roofline.host.alone import alone
 from roofline.host.checkout import checkout, revision
 from roofline.host.child import Progress
-from roofline.host.machine import memory_available, node_id, read_machine, team_cpus
+from roofline.host.machine import memory_available, memory_nodes, node_id, read_machine, team_cpus
 from roofline.host.spec import read_spec
 from roofline.host.worker import Worker
 from roofline.physics import isa
@@ -44,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
         vectors=vectors,
         memory_available=memory_available(SYSTEM),
         huge_pages=doctor.huge_pages_allowed(SYSTEM),
+        nodes=memory_nodes(SYSTEM, cpus),
     )
     drawn = plan.draw_up(resources, quick=options.quick)
     with alone(_waits):

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks import cases
-from calibrate import clocks, curves, effects, latencies, operations
+from calibrate import apart, clocks, curves, effects, latencies, nodes, operations
+from calibrate.apart import Parted
 from calibrate.clocks import Chains, upper, window_hertz
-from calibrate.summary import ceiling, flat, summarise
-from roofline.physics import gate, theory
+from calibrate.summary import ceiling, summarise
+from roofline.physics import gate, robust, theory
 from roofline.physics.pipes import whole_pipes
 from roofline.records import Ceiling, Finding, MachineSpec, Measurement, Scalar, Theoretical
 
@@ -21,12 +22,14 @@ class Fit:
 
     Attributes:
         unused: keys of the cases that say nothing beyond the ceilings of others.
+        measurements: all that were fitted, without the windows that were set apart.
 
     """
 
     ceilings: tuple[Ceiling, ...]
     findings: tuple[Finding, ...]
     unused: frozenset[str] = frozenset()
+    measurements: tuple[Measurement, ...] = ()
 
 
 def fit(machine: MachineSpec, measurements: Sequence[Measurement]) -> Fit:
@@ -38,24 +41,40 @@ def fit(machine: MachineSpec, measurements: Sequence[Measurement]) -> Fit:
 
     """
     chains = clocks.derive(measurements)
-    compute = [m for m in measurements if _plain(m, "fma") or _plain(m, "dot")]
+    parted = {m.case.key: apart.part(m, chains) for m in measurements if _computes(m)}
+    computing = [one for one in parted.values() if not operations.are(one.kept)]
+    compute = [one.kept for one in computing]
     found = curves.levels_of(machine, measurements)
     ceilings = (
-        *(_compute(machine, one, chains, clocks.highest(compute, chains)) for one in compute),
-        *operations.ceilings(chains, measurements),
+        *(_compute(machine, one, chains, clocks.highest(compute, chains)) for one in computing),
+        *operations.ceilings(chains, parted.values()),
         *clocks.ceilings(chains, compute),
         *curves.ceilings(found, measurements),
         *_dram(machine, measurements),
         *latencies.ceilings(measurements, chains.light_hertz),
+        *nodes.ceilings(measurements),
         *effects.overheads(measurements),
         *effects.effects(measurements),
     )
     objections = gate.judge(machine, ceilings, measurements)
     return Fit(
         ceilings,
-        (*objections, *chains.findings, *found.findings, *_memory_unknown(machine)),
+        (
+            *objections,
+            *apart.found(ceilings),
+            *chains.findings,
+            *found.findings,
+            *nodes.findings(measurements, ceilings),
+            *_memory_unknown(machine),
+        ),
         frozenset(curves.unused(found, measurements)),
+        tuple(parted[m.case.key].kept if m.case.key in parted else m for m in measurements),
     )
+
+
+def _computes(measurement: Measurement) -> bool:
+    families = ("fma", "dot", *operations.FAMILIES)
+    return any(_plain(measurement, family) for family in families)
 
 
 def _plain(measurement: Measurement, family: str) -> bool:
@@ -68,8 +87,9 @@ def _plain(measurement: Measurement, family: str) -> bool:
 
 
 def _compute(
-    machine: MachineSpec, one: Measurement, chains: Chains, seen_hertz: float | None
+    machine: MachineSpec, parted: Parted, chains: Chains, seen_hertz: float | None
 ) -> Ceiling:
+    one = parted.kept
     case, flops, mix = one.case, one.work.flops, cases.benchmark(one.case).mix
     summary = summarise(one.seconds, lambda seconds: flops / seconds)
     evidence = _per_cycle(one, chains)
@@ -96,34 +116,35 @@ def _compute(
         bits=case.bits,
         # What other mixes reach on paper is stated nowhere: it would be their own count again.
         theoretical=theoretical if clocks.is_roof(case) else None,
-        evidence=evidence,
+        evidence={**evidence, **parted.evidence},
     )
 
 
 def _per_cycle(one: Measurement, chains: Chains) -> dict[str, Scalar]:
-    """Return FLOP/cycle and its clocks: 95th percentiles over all windows, and medians."""
+    """Return FLOP/cycle and the clock: 95th percentiles over all windows, and the median."""
     seen = window_hertz(one, chains)
     if not seen:
         return {}
-    rates = [one.work.flops / seconds for seconds in flat(one.seconds)]
-    chosen = seen.get("vector") or next(iter(seen.values()))
-    hertz, threads = upper(chosen), one.case.threads
-    per_cycle = upper(rates) / hertz / threads
+    each = clocks.per_cycle(one, seen)
     evidence: dict[str, Scalar] = {
-        "flop_per_cycle": per_cycle,
-        "flop_per_cycle_median": clocks.median_ratio(rates, chosen) / threads,
-        "pipes": per_cycle / (2 * cases.lanes(one.case)),
-        "hertz": hertz,
+        "flop_per_cycle": upper(each),
+        "flop_per_cycle_median": robust.median(each),
+        "pipes": upper(each) / (2 * cases.lanes(one.case)),
+        "hertz": upper(seen.get("vector") or next(iter(seen.values()))),
     }
     return evidence | clocks.agreement(seen)
 
 
 def _dram(machine: MachineSpec, measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
     streams = [m for m in measurements if _plain(m, "stream") and _is_stream(m)]
-    largest = max(map(_array_bytes, streams), default=0)
+    teams = {one.case.threads for one in streams}
+    largest = {
+        team: max(_array_bytes(one) for one in streams if one.case.threads == team)
+        for team in teams
+    }
     for one in streams:
         # The same kernel on smaller arrays is there for comparison with its variants only.
-        if _array_bytes(one) > _SMALLER * largest:
+        if _array_bytes(one) > _SMALLER * largest[one.case.threads]:
             # One citation is enough: paper knows no difference between the kernels.
             paper = one.case.benchmark == "triad"
             yield _bandwidth(one, theory.memory(machine, one.case.threads) if paper else None)

@@ -1,22 +1,23 @@
 """Divides, square roots and exponentials turned into ceilings: results a second, cycles of each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from operator import truediv
 
 from benchmarks import cases
-from calibrate.clocks import Chains, agreement, upper, window_hertz
-from calibrate.summary import ceiling, flat, summarise
+from calibrate.apart import Parted
+from calibrate.clocks import Chains, agreement, per_cycle, upper, window_hertz
+from calibrate.summary import ceiling, summarise
 from roofline.records import Ceiling, Measurement, Scalar
 
-_FAMILIES = ("division", "exponential")
+FAMILIES = ("division", "exponential")
 
 
-def ceilings(chains: Chains, measurements: Sequence[Measurement]) -> Iterator[Ceiling]:
+def ceilings(chains: Chains, measured: Iterable[Parted]) -> Iterator[Ceiling]:
     """Yield the rate of every operation that was measured."""
-    for one in measurements:
-        case = one.case
-        if cases.benchmark(case).family in _FAMILIES:
+    for parted in measured:
+        one, case = parted.kept, parted.kept.case
+        if are(one):
             yield ceiling(
                 "operation",
                 f"{case.benchmark}-{case.dtype}-{case.bits}",
@@ -27,8 +28,13 @@ def ceilings(chains: Chains, measurements: Sequence[Measurement]) -> Iterator[Ce
                 dtype=case.dtype,
                 isa=case.isa,
                 bits=case.bits,
-                evidence=_cycles(one, chains),
+                evidence={**_cycles(one, chains), **parted.evidence},
             )
+
+
+def are(one: Measurement) -> bool:
+    """Whether a measurement is of an operation."""
+    return cases.benchmark(one.case).family in FAMILIES
 
 
 def _cycles(one: Measurement, chains: Chains) -> Mapping[str, Scalar]:
@@ -36,11 +42,9 @@ def _cycles(one: Measurement, chains: Chains) -> Mapping[str, Scalar]:
     seen = window_hertz(one, chains)
     if not seen:
         return {}
-    hertz = upper(seen.get("vector") or next(iter(seen.values())))
-    rate = upper([one.work.flops / seconds for seconds in flat(one.seconds)]) / one.case.threads
     evidence: dict[str, Scalar] = {
-        "cycles": hertz * cases.lanes(one.case) / rate,
+        "cycles": cases.lanes(one.case) / upper(per_cycle(one, seen)),
         "multiplications": cases.multiplications(one.case),
-        "hertz": hertz,
+        "hertz": upper(seen.get("vector") or next(iter(seen.values()))),
     }
     return evidence | agreement(seen)

@@ -1,15 +1,16 @@
 """What to measure on a machine: its vectors, caches, cores and memory turned into cases."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks import cases
-from calibrate import arithmetic, budget, scaling, streams, thinning
+from calibrate import arithmetic, budget, nodes, scaling, streams, thinning
 from calibrate.turns import Plan, Step, visits
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.physics.isa import Vector
 from roofline.records import Case, Finding, MachineSpec
+from roofline.records.nodes import MemoryNode
 from roofline.units import capacity
 
 __all__ = ["Plan", "Resources", "Step", "draw_up", "last_level_bytes"]
@@ -47,6 +48,7 @@ class Resources:
         vectors: register widths, widest first.
         memory_available: bytes.
         huge_pages: whether memory that asks for huge pages may get them.
+        nodes: those of memory.
 
     """
 
@@ -55,6 +57,7 @@ class Resources:
     vectors: tuple[Vector, ...]
     memory_available: int
     huge_pages: bool = True
+    nodes: tuple[MemoryNode, ...] = ()
 
 
 def draw_up(resources: Resources, *, quick: bool) -> Plan:
@@ -70,19 +73,39 @@ def draw_up(resources: Resources, *, quick: bool) -> Plan:
         findings = (_left_out(resources),)
     if quick or budget.seconds(steps, sum(_ROUNDS)) <= budget.LONGEST:
         return Plan(steps=steps, rounds=_QUICK_ROUNDS if quick else _ROUNDS, findings=findings)
-    return thinning.thinned(steps, findings)
+    return _thinned(resources, array, findings)
 
 
-def _steps(resources: Resources, array: int, *, quick: bool) -> tuple[Step, ...]:
+def _thinned(resources: Resources, array: int, findings: tuple[Finding, ...]) -> Plan:
+    """Return a thinned plan; over smaller arrays where that isn't enough."""
+    quick, _ = _array_bytes(resources, quick=True)
+    own = _wanted(last_level_bytes(resources.machine, 1) or _UNKNOWN_CACHE, quick=False)
+    for size, alone in ((array, array), (array, min(array, own)), (quick, min(quick, own))):
+        steps = _steps(resources, size, quick=False, alone=alone)
+        thin = thinning.thinned(steps, (*findings, *thinning.smaller(array, size, alone)))
+        if budget.seconds(thin.steps, sum(thin.rounds)) <= budget.LONGEST:
+            break
+    return thin
+
+
+def _steps(
+    resources: Resources, array: int, *, quick: bool, alone: int | None = None
+) -> tuple[Step, ...]:
+    """Return all steps over arrays of so many bytes, and of so many `alone`, for one core."""
+    arrays = {1: alone or array}
     teams = sorted({1, resources.threads})
     steps = [
         Step(case=case, samples=samples, visits=1 if quick else visits(resources.machine, case))
         for threads in teams
-        for case, samples in _team_cases(resources, threads, array, quick=quick)
+        for case, samples in _team_cases(
+            resources, threads, arrays.get(threads, array), quick=quick
+        )
     ]
     if not quick and _holds_more(resources, array):
-        more = _beyond(resources, teams, array)
+        more = _beyond(resources, teams, array, arrays)
         steps += [Step(case=case, samples=samples) for case, samples in more]
+        matrix = nodes.plan(resources.vectors[0], resources.nodes, array)
+        steps += [Step(case=case, samples=samples) for case, samples in matrix]
     return tuple(steps)
 
 
@@ -91,11 +114,13 @@ def _holds_more(resources: Resources, array: int) -> bool:
     return held * (1 + _ROUNDING) <= resources.memory_available / 2
 
 
-def _beyond(resources: Resources, teams: Sequence[int], array: int) -> Iterator[tuple[Case, int]]:
+def _beyond(
+    resources: Resources, teams: Sequence[int], array: int, arrays: Mapping[int, int]
+) -> Iterator[tuple[Case, int]]:
     """Yield what holds more arrays: three inputs, teams between one and all, latency under load."""
     widest, threads = resources.vectors[0], resources.threads
     for team in teams:
-        yield streams.four_arrays(widest, team, array), 3
+        yield streams.four_arrays(widest, team, arrays.get(team, array)), 3
     yield from ((case, 5) for case in scaling.compute(resources.vectors, threads))
     yield from ((case, 3) for case in scaling.memory(widest, threads, array))
     yield from ((case, 3) for case in scaling.loaded(widest, threads, array))

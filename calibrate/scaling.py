@@ -26,7 +26,7 @@ def memory(vector: Vector, threads: int, array: int) -> Iterator[Case]:
 
 
 def loaded(vector: Vector, threads: int, array: int) -> Iterator[Case]:
-    """Yield a walk through memory on one core while one, half, and all of the others read.
+    """Yield a walk through memory on one core while ever more, and all, of the others read.
 
     Without any others it is the plain latency of memory.
     """
@@ -65,4 +65,4 @@ def arrays_held(threads: int) -> float:
 
 
 def _loaders(threads: int) -> list[int]:
-    return sorted({1, threads // 2, threads - 1} - {0})
+    return sorted({1, *between(threads), threads - 1} - {0})

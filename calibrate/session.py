@@ -82,9 +82,8 @@ def calibrate(
 
 def _concluded(subject: Subject, rounds: Rounds, findings: Sequence[Finding]) -> Calibration:
     """Return the record of these rounds, its times still to be filled in."""
-    measurements = rounds.measurements()
-    concluded = fit(subject.machine, measurements)
-    kept = [one for one in measurements if one.case.key not in concluded.unused]
+    concluded = fit(subject.machine, rounds.measurements())
+    kept = [m for m in concluded.measurements if m.case.key not in concluded.unused]
     calibration = Calibration(
         machine=subject.machine,
         node=subject.node,

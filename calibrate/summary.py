@@ -13,6 +13,7 @@ NOISY: Mapping[Kind, float] = {
     "operation": 0.05,
     "bandwidth": 0.08,
     "latency": 0.1,
+    "node": 0.1,
     "clock": 0.02,
     "capacity": 0.25,
     "overhead": 0.15,
@@ -54,8 +55,12 @@ class Summary:
 
 
 def summarise(rounds: Rounds, figure: Callable[[float], float] = float) -> Summary:
-    """Summarise what each sample says by `figure`, which may turn seconds into a rate."""
-    medians = [robust.median([figure(sample) for sample in samples]) for samples in rounds]
+    """Summarise what each sample says by `figure`, which may turn seconds into a rate.
+
+    A round all of whose samples were set apart has no say.
+    """
+    kept = [samples for samples in rounds if samples]
+    medians = [robust.median([figure(sample) for sample in samples]) for samples in kept]
     return Summary(
         typical=robust.median(medians),
         high=max(medians),
@@ -103,7 +108,7 @@ def flat(rounds: Rounds) -> list[float]:
 
 
 def condensed(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
-    """Return the measurements as a record keeps them: one median a round.
+    """Return the measurements as a record keeps them: one median a round, or none.
 
     Loop counts and the chains' steps stay with the samples; the ceilings say what they showed.
     """
@@ -115,4 +120,4 @@ def condensed(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
 
 def _medians(rounds: Rounds) -> Rounds:
     # Four digits: a hundredth of a percent, where rounds differ by percents.
-    return tuple((short(robust.median(samples), 4),) for samples in rounds)
+    return tuple((short(robust.median(one), 4),) if one else () for one in rounds)

@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from roofline.records import Case, Finding, MachineSpec
 
 # A level is read off at half of the capacity that is found, about what is reported of it.
 _VISITS = 3
 _HALF_AT_LEAST, _HALF_AT_MOST, _SHARE_OF_LAST = 0.3, 0.75, 0.12
+
+
+class _Pages(Enum):
+    """What memory a step runs in, in the order of a round."""
+
+    HUGE, SMALL, NODE = range(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +58,16 @@ class Plan:
 
         The order turns with the round, by equal parts, so that no case always comes at the same
         moment; rounds beyond the planned ones begin between these. Steps that share pages of the
-        same kind stay together, since mapping takes time. Further visits to a case are as far
-        apart as the round allows.
+        same kind stay together, since mapping takes time, and those of the nodes, which map their
+        own, come last. Further visits to a case are as far apart as the round allows.
         """
-        small = [s for s in self.steps if s.case.parameters.get("huge") is not False]
-        plain = [s for s in self.steps if s.case.parameters.get("huge") is False]
+        groups = [[s for s in self.steps if _pages(s) == kind] for kind in _Pages]
+        small, later = groups[0], [step for group in groups[1:] for step in group]
         planned = max(1, sum(self.rounds))
         halves = 2 * (number % planned) + number // planned % 2
         turn = halves * len(small) // (2 * planned)
         turned = [*small[turn:], *small[:turn]]
-        return (*_spread(turned), *(Visit(step) for step in plain))
+        return (*_spread(turned), *(Visit(step) for step in later))
 
 
 def visits(machine: MachineSpec, case: Case) -> int:
@@ -79,6 +86,12 @@ def visits(machine: MachineSpec, case: Case) -> int:
         if (_SHARE_OF_LAST if cache.level == last else _HALF_AT_LEAST) <= size <= _HALF_AT_MOST:
             return _VISITS
     return 1
+
+
+def _pages(step: Step) -> _Pages:
+    if "node" in step.case.parameters:
+        return _Pages.NODE
+    return _Pages.SMALL if step.case.parameters.get("huge") is False else _Pages.HUGE
 
 
 def _spread(steps: Sequence[Step]) -> list[Visit]:

@@ -44,6 +44,8 @@ class Planted:
         share: of a core's FLOP/cycle that is left when all cores compute.
         memory: B/s that one core gets, and all cores together.
         memory_wait: seconds of a dependent load; on 4-KiB pages a third more.
+        farther: by how much longer another node's memory takes.
+        placed: the share of pages that lie on the node that was asked for.
         losses: factor on the time of cases with that switch turned off.
         noise: standard deviation of a round and, a third of it, of a sample.
 
@@ -64,6 +66,8 @@ class Planted:
     )
     memory: tuple[float, float] = (15e9, 22e9)
     memory_wait: float = 9e-8
+    farther: float = 1.8
+    placed: float = 1.0
     losses: Mapping[str, float] = field(default_factory=dict)
     page_seconds: float = 2.5e-7
     huge_page_seconds: float = 6e-5
@@ -107,6 +111,8 @@ class Planted:
             case "loaded":
                 # A queue: each that reads beside makes the wait longer by as much.
                 return cases.CHASE_STEPS * self.memory_wait * case.threads
+            case "node":
+                return self.far(case) * self.beside(case)
             case "stream":
                 return loss * cases.work(case).bytes_touched.total / self.bandwidth(case)
             case "clock":
@@ -120,6 +126,16 @@ class Planted:
             "migration": self.migration_seconds,
         }
         return costs.get(case.benchmark, self.barrier_seconds)
+
+    def far(self, case: Case) -> float:
+        """Return by how much memory is slower for the cores of another node."""
+        return 1.0 if case.parameters["node"] == case.parameters["memory"] else self.farther
+
+    def beside(self, case: Case) -> float:
+        """Return what a node's own cores take for a case in its memory."""
+        if case.benchmark == "node-latency":
+            return cases.CHASE_STEPS * self.memory_wait
+        return cases.work(case).bytes_touched.total / self.memory[1]
 
     def operations(self, case: Case) -> float:
         """Return the operations a lane and cycle of a case's instructions, one a lane each."""
@@ -150,6 +166,8 @@ class Planted:
         """Return the steps a second of the chains beside a case's work, or bytes of its load."""
         if cases.benchmark(case).family == "loaded":
             return {cases.LOAD: self.memory[0]}
+        if cases.benchmark(case).family == "node":
+            return {cases.PLACED: self.placed}
         if not cases.benchmark(case).clocked:
             return {}
         names = {"imul": "imul", "vector": "fma" if cases.fused(case) else "mul+add"}

@@ -1,6 +1,7 @@
 """The core clock from synthetic chains: cycles derived whole, windows turned into hertz."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -168,8 +169,12 @@ def test_the_upper_end_is_the_95th_percentile() -> None:
     assert clocks.upper([float(n) for n in range(101)]) == pytest.approx(95.0)
 
 
-def test_a_median_ratio_is_one_median_over_the_other() -> None:
-    assert clocks.median_ratio([8.0, 2.0, 6.0], [3.0, 1.0, 100.0]) == 2.0
+def test_operations_are_counted_by_the_mean_clock_of_each_window() -> None:
+    (one,) = measured(Planted(), [fma(threads=2)], rounds=1, samples=2)
+    one = replace(one, seconds=((1e-3, 2e-3),))
+    seen = {"imul": [3e9, 1.0e9], "vector": [3e9, 2.0e9]}
+    flops = one.work.flops / 2
+    assert clocks.per_cycle(one, seen) == pytest.approx([flops / 3e6, flops / 3e6])
 
 
 def test_chains_are_compared_within_each_window() -> None:

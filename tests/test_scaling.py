@@ -30,9 +30,9 @@ def test_memory_and_the_clock_are_read_at_every_team_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threads", "loaders"), [(1, set()), (2, {1}), (3, {1, 2}), (16, {1, 8, 15})]
+    ("threads", "loaders"), [(1, set()), (2, {1}), (3, {1, 2}), (16, {1, 2, 4, 8, 15})]
 )
-def test_one_half_and_all_others_load_memory_while_one_waits(
+def test_ever_more_and_all_others_load_memory_while_one_waits(
     threads: int, loaders: set[int]
 ) -> None:
     drawn = plan.draw_up(made(threads=threads, memory=512 * GIB), quick=False)

@@ -1,6 +1,7 @@
 """How a host's logical CPUs, cores, caches, sockets and NUMA nodes hang together."""
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from math import floor
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from roofline.host.cgroup import cpu_quota
 from roofline.host.processor import CPUINFO, blocks
 from roofline.host.sysfiles import number, number_list, size, text, whole
 from roofline.records import Cache
+from roofline.records.nodes import MemoryNode
 
 CPUS = "sys/devices/system/cpu"
 NODES = "sys/devices/system/node"
@@ -102,6 +104,25 @@ def numa_nodes(root: Path) -> int | None:
     """Count the NUMA nodes that are online."""
     nodes = number_list(root / NODES / "online")
     return len(nodes) if nodes else None
+
+
+def memory_nodes(root: Path, team: Sequence[int]) -> tuple[MemoryNode, ...]:
+    """Return the online nodes that have memory, each with those of a team's CPUs next to it."""
+    found = []
+    for node in number_list(root / NODES / "online") or ():
+        folder = root / NODES / f"node{node}"
+        near = number_list(folder / "cpulist") or ()
+        if _node_bytes(folder, "MemTotal"):
+            cpus = tuple(cpu for cpu in team if cpu in near)
+            free = _node_bytes(folder, "MemFree")
+            found.append(MemoryNode(number=node, cpus=cpus, free_bytes=free))
+    return tuple(found)
+
+
+def _node_bytes(folder: Path, name: str) -> int:
+    """Return a line of a node's meminfo ("Node 0 MemTotal:  97 kB") in bytes, 0 if not there."""
+    match = re.search(rf"{name}:\s*(\d+) kB", text(folder / "meminfo") or "")
+    return int(match[1]) << 10 if match else 0
 
 
 def caches(root: Path) -> tuple[Cache, ...]:

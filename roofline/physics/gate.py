@@ -7,15 +7,11 @@ yields a finding of severity "invalid" for what can't be, "warning" for what nee
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from roofline.physics import operations, theory
+from roofline.physics import disturbed, operations, theory
+from roofline.physics.disturbed import own_pipes
 from roofline.physics.pipes import ABOVE, BELOW, crowded, measured_pipes, whole_pipes
 from roofline.records import Ceiling, Finding, MachineSpec, Measurement
 
-# Two chains that read the same clock agree to this; they do to 0.1 % where nothing is wrong.
-CLOCKS_AGREE = 0.03
-# Threads that share a core wait for each other's pipes, one chain more than the other: by up to
-# 0.044 on the first machine whose virtual CPUs were siblings.
-TEAM_CLOCKS_AGREE = 0.1
 # No core lowers its clock more than this for the lightest of the vector loads.
 CLOCK_RANGE = 1.25
 # Two dtypes or widths of one core agree to this, once each is near a whole number.
@@ -86,10 +82,12 @@ def _compute(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator[Find
 
 def _clocks(ceiling: Ceiling) -> Iterator[Finding]:
     agreement = _number(ceiling, "clock_agreement")
-    allowed = CLOCKS_AGREE if ceiling.threads == 1 else TEAM_CLOCKS_AGREE
-    if agreement is not None and abs(agreement - 1) > allowed:
+    some, of = disturbed.counts(ceiling)
+    lost, allowed = disturbed.too_few_left(some, of), disturbed.limits(ceiling.threads)[-1]
+    if agreement is not None and (lost or abs(agreement - 1) > allowed):
         yield _invalid(
-            f"two chains disagree about the clock beside {_title(ceiling)}: x {agreement:.3f}",
+            f"two chains disagree about the clock beside {_title(ceiling)}: x {agreement:.3f}"
+            + f", and in {some} of {of} windows" * lost,
             "FLOP/cycle, and with it every check against the limit, rests on that clock",
         )
 
@@ -106,6 +104,13 @@ def _whole_pipes(machine: MachineSpec, ceiling: Ceiling) -> Iterator[Finding]:
             f"{_title(ceiling)} starts {4 * pipes / whole:.1f} of four instructions a cycle",
             "a neighbour on the core's other thread takes that much of its front end: the limit "
             "is higher",
+            "make calibrate, at another hour",
+        )
+    elif disturbed.held_back(machine, ceiling):
+        yield _doubtful(
+            f"{_title(ceiling)} reads {pipes:.2f} pipes where {whole:g} are likely: noisy",
+            "its rounds differ as on a core that a neighbour uses, too; a kernel a little too slow "
+            "would read alike",
             "make calibrate, at another hour",
         )
     else:
@@ -144,9 +149,8 @@ def _single_core(
     """Return the pipes of one core by mix, width and dtype, where it had them to itself."""
     return {
         (c.mix, c.bits or 0, c.dtype or ""): pipes
-        for c in ceilings
-        if c.kind == "compute" and c.threads == 1 and (pipes := measured_pipes(c)) is not None
-        if not crowded(machine, c)
+        for c in _computing(ceilings)
+        if c.threads == 1 and (pipes := own_pipes(machine, c)) is not None
     }
 
 
@@ -183,8 +187,7 @@ def _widths_agree(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator
 
 def _all_cores(machine: MachineSpec, ceilings: Sequence[Ceiling]) -> Iterator[Finding]:
     """Compare each core of a team with one alone; what every load says is said once."""
-    single = [c for c in _computing(ceilings) if c.threads == 1 and not crowded(machine, c)]
-    alone = {c.name: measured_pipes(c) for c in single}
+    alone = {c.name: own_pipes(machine, c) for c in _computing(ceilings) if c.threads == 1}
     shares = [
         (together / one, ceiling)
         for ceiling in _computing(ceilings)

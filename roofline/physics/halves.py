@@ -6,6 +6,7 @@ slowest thread, whatever its size. Sharing for good is another matter: no round 
 the gate sees it beside one core alone.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ def find(measurements: Sequence[Measurement], excused: Sequence[bool] = ()) -> H
         excused: by round, whether other processes or stolen time explain a loss.
 
     """
-    loads = [one for one in measurements if _tells(one) and one.seconds]
+    loads = [one for one in measurements if _tells(one) and any(one.seconds)]
     found = [(one, halves) for one in loads if (halves := set(_halves(_shares(one), excused)))]
     if sum(len(halves) for _, halves in found) < _FEWEST:
         return None
@@ -64,8 +65,8 @@ def _tells(one: Measurement) -> bool:
 
 
 def _shares(one: Measurement) -> list[float]:
-    """Return each round's speed as a share of the best one's."""
-    seconds = [median(samples) for samples in one.seconds]
+    """Return each round's speed as a share of the best one's; nothing of a round set apart is 0."""
+    seconds = [median(samples) if samples else math.inf for samples in one.seconds]
     return [min(seconds) / each for each in seconds]
 
 

@@ -13,7 +13,15 @@ Severity = Literal["invalid", "warning", "advice", "note"]
 Basis = Literal["datasheet", "spec", "derived"]
 Unit = Literal["FLOP/s", "B/s", "1/s", "Hz", "s", "B", "1"]
 Kind = Literal[
-    "compute", "operation", "bandwidth", "latency", "clock", "capacity", "overhead", "effect"
+    "compute",
+    "operation",
+    "bandwidth",
+    "latency",
+    "node",
+    "clock",
+    "capacity",
+    "overhead",
+    "effect",
 ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from roofline.physics.disturbed import counts, often
 from roofline.physics.noise import verdict
 from roofline.physics.pipes import whole_pipes
 from roofline.physics.roof import (
@@ -17,7 +18,7 @@ from roofline.physics.roof import (
 )
 from roofline.records import Calibration, Ceiling, Kind
 from roofline.units import capacity, duration, rate, significant
-from roofline.view import clock_rows, level_rows, memory_rows, operation_rows
+from roofline.view import clock_rows, level_rows, memory_rows, node_rows, operation_rows
 from roofline.view.captions import machine_name, percent
 from roofline.view.cells import fact as _fact
 from roofline.view.cells import giga as _giga
@@ -76,6 +77,7 @@ def sections(calibration: Calibration) -> tuple[Section, ...]:
         _section(
             "Latency of memory under load", memory_rows.LOADED, memory_rows.loaded(calibration)
         ),
+        _section("Memory by node", node_rows.columns(calibration), node_rows.nodes(calibration)),
         _section("Overheads", ("of", ">cores", ">typical", ">spread"), _overheads(calibration)),
     )
     return tuple(section for section in made if section.rows)
@@ -89,7 +91,8 @@ def conditions(calibration: Calibration) -> Iterator[Row]:
     if machine.hypervisor:
         yield "hypervisor", machine.hypervisor
     if machine.memory_bytes:
-        yield "memory", capacity(machine.memory_bytes)
+        count = {None: "", 1: ", one node"}.get(machine.numa_nodes, f", {machine.numa_nodes} nodes")
+        yield "memory", capacity(machine.memory_bytes) + count
     versions = f"suite {software.suite_version}, Python {software.python}"
     yield "software", f"{versions}, Numba {software.numba}" if software.numba else versions
     plan = "quick plan" if calibration.quick else "full plan"
@@ -121,9 +124,11 @@ def roofs(calibration: Calibration, threads: int) -> Iterator[Row]:
 def verdicts(calibration: Calibration) -> Iterator[Row]:
     """Yield each figure that its conditions cast doubt on, with the whole reason."""
     for ceiling in calibration.ceilings:
-        words = ceiling.evidence.get("verdict")
-        if isinstance(words, str) and words != "steady":
-            yield f"{ceiling.name}, {_team(ceiling.threads)}", words
+        words, (apart, of) = ceiling.evidence.get("verdict"), counts(ceiling)
+        told = [words] if isinstance(words, str) and words != "steady" else []
+        told += [f"{apart} of {of} windows set apart"] * often(apart, of)
+        if told:
+            yield f"{ceiling.name}, {_team(ceiling.threads)}", "; ".join(told)
 
 
 _COMPUTE = (
