@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     answer = report(sweep, operators, tolerance=tolerance)
+    answer = _explained(options, answer, operators, sweep)
     _show(options, answer, sweep.findings, operators.calibration)
     return _status(answer, strict=options.tolerance is not None)
 
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=_count, metavar="N", help="cores to use (default: all usable ones)")
     add("--isa", metavar="ISA", help="cap the vectors: avx512, avx2 or sse2")
     add("--cold", action="store_true", help="rotate buffers past the last-level cache")
+    add("--explain", **_names("of these layers, say where the time goes"))
     add("--tolerance", type=_fraction, metavar="T", help="verdicts within 1 + T (default: 0.25)")
     add("--csv", type=Path, metavar="FILE", help="write one row a layer, in SI units")
     add("--json", action="store_true", help="print the comparison as JSON instead of tables")
@@ -74,6 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-save", action="store_true", help="don't keep the sweep")
     add("--quiet", action="store_true", help="no progress and advice on stderr")
     return parser
+
+
+def _names(words: str) -> dict[str, Any]:
+    return {"nargs": "+", "action": "extend", "metavar": "NAME", "help": words}
 
 
 def _count(text: str) -> int:
@@ -149,9 +155,22 @@ def _predicted(options: argparse.Namespace) -> int:
         cold=options.cold,
     )
     answer, operators = predicted(wish, layers, open_store(options.results))
+    answer = _explained(options, answer, operators)
     _say(options, f"calibration: {answer.calibration}, of {answer.machine}")
     _show(options, answer, (), operators.calibration)
     return 0
+
+
+def _explained(
+    options: argparse.Namespace, answer: Report, operators: Operators, sweep: Sweep | None = None
+) -> Report:
+    """Return the answer with what was asked about single layers."""
+    if options.explain:
+        from roofline.comparing import explaining
+
+        cut = explaining.recorded(sweep, operators) if sweep else explaining.as_chosen
+        answer = explaining.explained(answer, operators, options.explain, cut)
+    return answer
 
 
 def _measured(options: argparse.Namespace) -> tuple[Sweep, Operators]:

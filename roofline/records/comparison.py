@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from roofline.records.conv import ConvShape
+from roofline.records.explanation import Explanation, Waterfall
 from roofline.records.work import Work
 
 RUNGS = ("a", "b", "c", "d", "e", "f")
@@ -114,6 +115,7 @@ class Report:
         tightness: by class, bound / measured of each layer, the best first.
         noise_floor: median relative difference when the same layer is measured twice; None
             when nothing was measured twice.
+        explanations, waterfalls: of the layers that were asked about.
 
     """
 
@@ -129,3 +131,5 @@ class Report:
     rung_errors: Mapping[str, Mapping[str, Errors]] = field(default_factory=dict)
     tightness: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     noise_floor: float | None = None
+    explanations: tuple[Explanation, ...] = ()
+    waterfalls: tuple[Waterfall, ...] = ()

@@ -1,0 +1,211 @@
+"""Explanations of layers: parts of the predicted time, what binds, what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+
+from roofline.comparing import parts
+from roofline.comparing.operators import Operators
+from roofline.errors import RooflineError
+from roofline.physics.alternatives import alternatives
+from roofline.physics.roof import team_sizes
+from roofline.physics.tiling import Tiling, lanes_of
+from roofline.records import (
+    Change,
+    Comparison,
+    Explanation,
+    Layer,
+    Part,
+    Prediction,
+    Report,
+    Sweep,
+)
+from roofline.units import duration
+
+ALL, SLOWER = "all", "slower"
+# An addition of parts differs from the prediction by rounding only.
+_ROUNDING = 1e-9
+_SHOWN = 8
+
+Cut = Callable[[Layer], Tiling | None]
+
+
+def explained(report: Report, operators: Operators, names: Sequence[str], cut: Cut) -> Report:
+    """Return the report with explanations of the layers that were asked about.
+
+    Args:
+        report: of a comparison or of predictions.
+        operators: how the layers run.
+        names: layers, "all" or "slower" (those with that verdict).
+        cut: how a layer was tiled when it was timed; None as it would be now.
+
+    Raises:
+        RooflineError: there is no such layer.
+
+    """
+    known = [row.name for row in report.rows]
+    slower = [row.name for row in report.rows if row.verdict == "slower"]
+    wanted = chosen(names, known, slower)
+    found = tuple(_explanation(row, operators, cut) for row in report.rows if row.name in wanted)
+    return replace(report, explanations=found)
+
+
+def chosen(names: Sequence[str], known: Sequence[str], slower: Sequence[str] | None) -> list[str]:
+    """Return the layers that names mean, each once.
+
+    Args:
+        names: of layers, or "all", or "slower".
+        known: the layers that there are.
+        slower: those that took longer than predicted; None where that can't be known yet.
+
+    Raises:
+        RooflineError: a name is none of them; says which come near.
+
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        if name in known:
+            found[name] = None
+        elif name == ALL:
+            found |= dict.fromkeys(known)
+        elif name == SLOWER and slower is not None:
+            found |= dict.fromkeys(slower)
+        else:
+            raise RooflineError(f"no layer is named {name!r}: {_near(name, known)}.")
+    return list(found)
+
+
+def as_chosen(_layer: Layer) -> Tiling | None:
+    """Return None: a layer that wasn't timed is tiled as it would be now."""
+    return None
+
+
+def recorded(sweep: Sweep, operators: Operators) -> Cut:
+    """Return how each layer of a sweep was tiled when it was timed."""
+    timings = {timing.name: timing for timing in sweep.timings}
+    return lambda layer: operators.recorded(timings[layer.name])
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=_SHOWN, cutoff=0.5)
+    near += [one for one in known if name.lower() in one.lower() and one not in near]
+    if near:
+        return f"near it are {', '.join(near[:_SHOWN])}"
+    many = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return f"there are {', '.join(known[:_SHOWN])}{many}"
+
+
+def _explanation(row: Comparison, operators: Operators, cut: Cut) -> Explanation:
+    layer = Layer(name=row.name, shape=row.shape)
+    tiled = cut(layer) or operators.tiling(layer)
+    prediction = operators.predict(layer, tiled)
+    found = parts.dissected(operators, layer, tiled, prediction)
+    rung = "d" if found else _highest(prediction)
+    seconds = prediction.rungs[rung] or prediction.seconds
+    measured = row.measured.seconds if row.measured else None
+    shares = found.parts if found else tuple(_coarse(prediction, operators, seconds))
+    return Explanation(
+        name=row.name,
+        shape=row.shape,
+        rung=rung,
+        predicted=seconds,
+        measured=measured,
+        unexplained=None if measured is None else measured - seconds,
+        parts=shares,
+        ports=found.ports if found else (),
+        binds=_binds(row, shares),
+        beside=tuple(_beside(operators, layer)),
+        changes=tuple(_changes(operators, layer, rung)),
+    )
+
+
+def _highest(prediction: Prediction) -> str:
+    return next(rung for rung in "dcba" if prediction.rungs.get(rung) is not None)
+
+
+def _coarse(prediction: Prediction, operators: Operators, seconds: float) -> Iterator[Part]:
+    """Yield the terms of a prediction that isn't of our kernels; hidden ones cost nothing."""
+    terms, work = prediction.terms, prediction.work
+    additive = abs(sum(terms.values()) - seconds) <= _ROUNDING * seconds
+    overhead = terms.get(parts.OVERHEAD, 0.0)
+    longest = max((one for one in terms if one != parts.OVERHEAD), key=lambda one: terms[one])
+    # Of terms that overlap the longest counts, and what they don't hide from each other.
+    shown = {
+        one: seconds - overhead if one == longest else 0.0 for one in terms if one != parts.OVERHEAD
+    }
+    costs = dict(terms) if additive else shown | {parts.OVERHEAD: overhead}
+    yield Part(
+        name="arithmetic",
+        seconds=costs.get(parts.COMPUTE, 0.0),
+        about="operations as this subject runs them",
+        flops=work.flops_executed,
+    )
+    yield from parts.outside(costs, work.bytes_touched, operators.calibration)
+
+
+def _binds(row: Comparison, shares: Sequence[Part]) -> str:
+    bound = row.bound
+    text = f"The ceiling that binds is {bound.bound_by}: nothing takes less than "
+    text += duration(bound.seconds)
+    if row.measured:
+        text += f", which is {100 * bound.seconds / row.measured.seconds:.0f} % of the measured"
+        text += " time"
+    whole = sum(part.seconds for part in shares)
+    costly = max(shares[1:], key=lambda part: part.seconds)
+    if costly.seconds < 0.01 * whole:
+        return f"{text}. Hardly anything is lost beside the arithmetic."
+    share = 100 * costly.seconds / whole
+    return f"{text}. What costs most beside arithmetic: {costly.name}, {share:.0f} % of the time."
+
+
+def _beside(operators: Operators, layer: Layer) -> Iterator[str]:
+    touch = parts.first_touch(operators.calibration, layer.shape, operators.threads)
+    yield "Page faults: none in this time, memory was touched before." + (
+        f" A call that writes to fresh memory touches {touch[0]} for the first time: "
+        f"+ {duration(touch[1])}."
+        if touch
+        else ""
+    )
+
+
+def _changes(operators: Operators, layer: Layer, rung: str) -> Iterator[Change]:
+    """Yield what the same rung says of other shapes, teams and caches."""
+    here = operators.predict(layer)
+    for one in alternatives(layer.shape, lanes_of(operators.vector, layer.shape.dtype)):
+        other = replace(layer, shape=one.shape)
+        yield from _change(operators, other, one.what, here, rung, images=one.images)
+    for threads in team_sizes(operators.calibration):
+        if threads != operators.threads:
+            words = "on 1 core" if threads == 1 else f"on {threads} cores"
+            yield from _change(replace(operators, threads=threads), layer, words, here, rung)
+    words = "with warm caches" if operators.cold else "with nothing in any cache"
+    yield from _change(replace(operators, cold=not operators.cold), layer, words, here, rung)
+
+
+def _change(
+    operators: Operators,
+    other: Layer,
+    what: str,
+    here: Prediction,
+    rung: str,
+    *,
+    images: int = 1,
+) -> Iterator[Change]:
+    """Yield a change, unless the calibration knows too little of it."""
+    try:
+        there = operators.predict(other)
+    except RooflineError:
+        return
+    before, after = here.rungs.get(rung), there.rungs.get(rung)
+    if before is None or after is None:
+        return
+    yield Change(
+        what=what,
+        shape=other.shape,
+        threads=operators.threads,
+        flops=there.work.flops / here.work.flops / images,
+        seconds=after / images,
+        ratio=after / images / before,
+    )
