@@ -83,7 +83,7 @@ def test_a_layer_of_fifteen_channels_is_told_that_sixteen_are_no_slower() -> Non
     (one,) = of((Layer(name="odd", shape=parse_shape("15x28x28 -> 15, 3x3 p1")),), 1)
     rows = {row[0]: row for row in explanation_rows.changes(one).rows}
     assert rows["16 instead of 15 output channels"][-1] == "no slower"
-    assert rows["8 instead of 15 output channels"][-1] == "faster"
+    assert rows["8 instead of 15 output channels"][-1] == "no faster"
     lanes = next(part for part in one.parts if part.name == "lanes")
     assert lanes.seconds > 0
     assert "6 % empty" in lanes.about
