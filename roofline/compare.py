@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from roofline.commandline import Parser, exit_status
 from roofline.errors import RooflineError
+from roofline.records import RUNGS
 from roofline.shapes.draw import DOMAIN
 
 if TYPE_CHECKING:
@@ -38,12 +39,14 @@ def run(options: argparse.Namespace) -> int:
     if options.machine is not None:
         return _predicted(options)
     sweep, operators = _measured(options) if options.measured is None else _archived(options)
+    from roofline.comparing.headline import headline
     from roofline.comparing.reporting import report
     from roofline.physics.judge import TOLERANCE
 
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     answer = report(sweep, operators, tolerance=tolerance)
     answer = _explained(options, answer, operators, sweep)
+    answer = headline(answer, options.rung, tolerance=tolerance)
     _show(options, answer, sweep.findings, operators.calibration)
     return _status(answer, strict=options.tolerance is not None)
 
@@ -62,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--isa", metavar="ISA", help="cap the vectors: avx512, avx2 or sse2")
     add("--cold", action="store_true", help="rotate buffers past the last-level cache")
     add("--explain", **_names("of these layers, say where the time goes"))
+    add("--rung", choices=RUNGS, help="predict with this rung (default: the best there is)")
     add("--tolerance", type=_fraction, metavar="T", help="verdicts within 1 + T (default: 0.25)")
     add("--csv", type=Path, metavar="FILE", help="write one row a layer, in SI units")
     add("--json", action="store_true", help="print the comparison as JSON instead of tables")
@@ -140,6 +144,7 @@ def _archived(options: argparse.Namespace) -> tuple[Sweep, Operators]:
 
 def _predicted(options: argparse.Namespace) -> int:
     """Show predictions for a machine that isn't here; nothing is measured or kept."""
+    from roofline.comparing.headline import headline
     from roofline.comparing.measured import Wish, wanted_layers
     from roofline.comparing.predicted import Elsewhere, predicted
     from roofline.store.files import open_store
@@ -155,7 +160,7 @@ def _predicted(options: argparse.Namespace) -> int:
         cold=options.cold,
     )
     answer, operators = predicted(wish, layers, open_store(options.results))
-    answer = _explained(options, answer, operators)
+    answer = headline(_explained(options, answer, operators), options.rung)
     _say(options, f"calibration: {answer.calibration}, of {answer.machine}")
     _show(options, answer, (), operators.calibration)
     return 0

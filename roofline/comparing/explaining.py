@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import Any, ClassVar, Protocol
 
 from roofline.comparing import parts
 from roofline.comparing.operators import Operators
 from roofline.errors import RooflineError
 from roofline.physics.alternatives import alternatives
+from roofline.physics.isa import Vector
 from roofline.physics.roof import team_sizes
 from roofline.physics.tiling import Tiling, lanes_of
 from roofline.records import (
+    Calibration,
     Change,
     Comparison,
     Explanation,
@@ -32,12 +35,37 @@ _SHOWN = 8
 Cut = Callable[[Layer], Tiling | None]
 
 
-def explained(report: Report, operators: Operators, names: Sequence[str], cut: Cut) -> Report:
+class Runs(Protocol):
+    """A dataclass that knows how some subject runs layers on a calibrated machine."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def calibration(self) -> Calibration:
+        """What the machine reaches."""
+
+    @property
+    def threads(self) -> int:
+        """Size of the team."""
+
+    @property
+    def cold(self) -> bool:
+        """Whether no cache holds the data."""
+
+    @property
+    def vector(self) -> Vector:
+        """The widest vectors of the machine."""
+
+    def predict(self, layer: Layer) -> Prediction:
+        """Return how long a layer should take."""
+
+
+def explained(report: Report, operators: Runs, names: Sequence[str], cut: Cut) -> Report:
     """Return the report with explanations of the layers that were asked about.
 
     Args:
         report: of a comparison or of predictions.
-        operators: how the layers run.
+        operators: how their subject runs them.
         names: layers, "all" or "slower" (those with that verdict).
         cut: how a layer was tiled when it was timed; None as it would be now.
 
@@ -97,35 +125,42 @@ def _near(name: str, known: Sequence[str]) -> str:
     return f"there are {', '.join(known[:_SHOWN])}{many}"
 
 
-def _explanation(row: Comparison, operators: Operators, cut: Cut) -> Explanation:
+def _explanation(row: Comparison, runs: Runs, cut: Cut) -> Explanation:
     layer = Layer(name=row.name, shape=row.shape)
-    tiled = cut(layer) or operators.tiling(layer)
-    prediction = operators.predict(layer, tiled)
-    found = parts.dissected(operators, layer, tiled, prediction)
-    rung = "d" if found else _highest(prediction)
-    seconds = prediction.rungs[rung] or prediction.seconds
+    found = _dissected(row, layer, runs, cut)
+    rung = "d" if found else _highest(row.prediction)
+    seconds = row.prediction.rungs[rung] or row.prediction.seconds
     measured = row.measured.seconds if row.measured else None
-    shares = found.parts if found else tuple(_coarse(prediction, operators, seconds))
+    shares = found.parts if found else tuple(_coarse(row.prediction, runs, seconds))
     return Explanation(
         name=row.name,
         shape=row.shape,
         rung=rung,
+        rungs=row.prediction.rungs,
         predicted=seconds,
         measured=measured,
         unexplained=None if measured is None else measured - seconds,
         parts=shares,
         ports=found.ports if found else (),
         binds=_binds(row, shares),
-        beside=tuple(_beside(operators, layer)),
-        changes=tuple(_changes(operators, layer, rung)),
+        beside=tuple(_beside(runs, layer)),
+        changes=tuple(_changes(runs, layer, rung)),
     )
+
+
+def _dissected(row: Comparison, layer: Layer, runs: Runs, cut: Cut) -> parts.Dissected | None:
+    """Return the parts of our own kernels; other subjects' tiles aren't known."""
+    if not isinstance(runs, Operators):
+        return None
+    tiled = cut(layer) or runs.tiling(layer)
+    return parts.dissected(runs, layer, tiled, row.prediction)
 
 
 def _highest(prediction: Prediction) -> str:
     return next(rung for rung in "dcba" if prediction.rungs.get(rung) is not None)
 
 
-def _coarse(prediction: Prediction, operators: Operators, seconds: float) -> Iterator[Part]:
+def _coarse(prediction: Prediction, operators: Runs, seconds: float) -> Iterator[Part]:
     """Yield the terms of a prediction that isn't of our kernels; hidden ones cost nothing."""
     terms, work = prediction.terms, prediction.work
     additive = abs(sum(terms.values()) - seconds) <= _ROUNDING * seconds
@@ -160,7 +195,7 @@ def _binds(row: Comparison, shares: Sequence[Part]) -> str:
     return f"{text}. What costs most beside arithmetic: {costly.name}, {share:.0f} % of the time."
 
 
-def _beside(operators: Operators, layer: Layer) -> Iterator[str]:
+def _beside(operators: Runs, layer: Layer) -> Iterator[str]:
     touch = parts.first_touch(operators.calibration, layer.shape, operators.threads)
     yield "Page faults: none in this time, memory was touched before." + (
         f" A call that writes to fresh memory touches {touch[0]} for the first time: "
@@ -170,7 +205,7 @@ def _beside(operators: Operators, layer: Layer) -> Iterator[str]:
     )
 
 
-def _changes(operators: Operators, layer: Layer, rung: str) -> Iterator[Change]:
+def _changes(operators: Runs, layer: Layer, rung: str) -> Iterator[Change]:
     """Yield what the same rung says of other shapes, teams and caches."""
     here = operators.predict(layer)
     for one in alternatives(layer.shape, lanes_of(operators.vector, layer.shape.dtype)):
@@ -185,7 +220,7 @@ def _changes(operators: Operators, layer: Layer, rung: str) -> Iterator[Change]:
 
 
 def _change(
-    operators: Operators,
+    operators: Runs,
     other: Layer,
     what: str,
     here: Prediction,

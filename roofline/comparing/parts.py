@@ -7,6 +7,7 @@ from roofline.comparing.operators import Operators
 from roofline.physics import anatomy, pressure, tiling
 from roofline.physics.anatomy import Inside
 from roofline.physics.isa import Vector
+from roofline.physics.roof import MEMORY, cache_levels
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import conv_work
 from roofline.records import Calibration, ConvShape, Layer, Part, Prediction, Traffic, Work
@@ -60,13 +61,11 @@ def outside(terms: Mapping[str, float], moved: Traffic, calibration: Calibration
         if name == OVERHEAD:
             about = "meeting at the barrier, and what a call costs" if seconds else ""
             yield Part(name="call overhead", seconds=seconds, about=about)
+        elif name == MEMORY or name in cache_levels(calibration):
+            about = _traffic_words(name, moved, seconds, calibration)
+            yield Part(name=f"{name} traffic", seconds=seconds, about=about, bytes=moved.total)
         elif name != COMPUTE:
-            yield Part(
-                name=f"{name} traffic",
-                seconds=seconds,
-                about=_traffic_words(name, moved, seconds, calibration),
-                bytes=moved.total,
-            )
+            yield Part(name=name, seconds=seconds, about=f"{name} that this subject makes")
 
 
 def _inside(operators: Operators, layer: Layer, cut: Tiling) -> Inside | None:

@@ -40,7 +40,7 @@ class Prediction:
 
     Attributes:
         rungs: seconds by rung of the ladder; None where it can't be told.
-        seconds: of the highest rung there is.
+        seconds: of the highest rung there is, unless another was asked for.
         low, high: the same with the calibration's best and worst round.
         terms: what the seconds are made of: "compute", "L2", "DRAM", "overhead", …
 
@@ -52,6 +52,16 @@ class Prediction:
     low: float
     high: float
     terms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def rung(self) -> str | None:
+        """The rung whose seconds these are; None where it is no rung's."""
+        return next((one for one in reversed(RUNGS) if self.rungs.get(one) == self.seconds), None)
+
+    @property
+    def best_rung(self) -> str | None:
+        """The highest rung that can be told."""
+        return next((one for one in reversed(RUNGS) if self.rungs.get(one) is not None), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

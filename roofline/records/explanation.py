@@ -1,5 +1,6 @@
 """Where a layer's time goes: the parts of a prediction, what would change it, what is lost."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from roofline.records.conv import ConvShape
@@ -49,7 +50,7 @@ class Explanation:
     """Why a layer takes as long as it does.
 
     Attributes:
-        rung: whose prediction the parts add up to.
+        rung: whose prediction the parts add up to; `rungs` has the seconds of all.
         predicted: its seconds.
         unexplained: measured - predicted; None when it wasn't measured.
         ports: seconds that each port would need were it alone, "multiply-adds" first.
@@ -61,6 +62,7 @@ class Explanation:
     name: str
     shape: ConvShape
     rung: str
+    rungs: Mapping[str, float | None]
     predicted: float
     measured: float | None
     unexplained: float | None

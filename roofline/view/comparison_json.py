@@ -59,6 +59,7 @@ def row_tree(row: Comparison) -> Tree:
         "paper_seconds": rungs["a"],
         "roof_seconds": row.bound.seconds,
         "rungs": rungs,
+        "rung": row.prediction.rung,
         "predicted_seconds": row.prediction.seconds,
         "low_seconds": row.prediction.low,
         "high_seconds": row.prediction.high,

@@ -33,6 +33,8 @@ def conditions(report: Report) -> Iterator[Row]:
     yield "machine", report.machine
     yield "calibration", report.calibration
     yield "subject", f"{report.subject}, {cores}, {report.cache} caches"
+    if words := _rung(report):
+        yield "prediction", words
     if verdicts := ", ".join(_counts(report)):
         yield "verdicts", verdicts
     if whole := report.summary.get("all"):
@@ -103,6 +105,14 @@ def percent(share: float) -> str:
     """Format a share as percent: whole from ten on, else with one decimal."""
     whole = share == 0 or abs(share) >= 0.0995
     return f"{100 * share:.{0 if whole else 1}f} %"
+
+
+def _rung(report: Report) -> str:
+    """Name the rung that was asked for, where it isn't the best there is."""
+    found = {row.prediction.rung for row in report.rows}
+    best = {row.prediction.best_rung for row in report.rows}
+    asked = found.pop() if len(found) == 1 and found != best else None
+    return f"rung {asked}: {RUNG_MEANINGS[asked]}" if asked else ""
 
 
 def _counts(report: Report) -> Iterator[str]:

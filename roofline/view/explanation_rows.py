@@ -62,6 +62,9 @@ def notes(one: Explanation) -> Iterator[str]:
     if words := ports(one):
         yield words
     yield from one.beside
+    known = [(name, seconds) for name, seconds in one.rungs.items() if seconds is not None]
+    told = ", ".join(f"{name} {duration(seconds)}" for name, seconds in known)
+    yield f"Rungs of the ladder: {told}."
 
 
 def _parts(one: Explanation) -> Iterator[Row]:
