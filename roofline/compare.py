@@ -65,12 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--isa", metavar="ISA", help="cap the vectors: avx512, avx2 or sse2")
     add("--cold", action="store_true", help="rotate buffers past the last-level cache")
     add("--explain", **_names("of these layers, say where the time goes"))
+    add(
+        "--waterfall", **_names("of these, from paper to practice; run as an ordinary program, too")
+    )
     add("--rung", choices=RUNGS, help="predict with this rung (default: the best there is)")
     add("--tolerance", type=_fraction, metavar="T", help="verdicts within 1 + T (default: 0.25)")
     add("--csv", type=Path, metavar="FILE", help="write one row a layer, in SI units")
     add("--json", action="store_true", help="print the comparison as JSON instead of tables")
     paths: dict[str, Any] = {"nargs": "+", "action": "extend", "type": Path, "metavar": "PATH"}
     add("--figure", **paths, help="draw operators on the roofline (.svg, .png)")
+    add("--waterfall-figure", **paths, help="draw the waterfalls (.svg, .png)")
     add(
         "--results",
         metavar="PATH|URL",
@@ -83,7 +87,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _names(words: str) -> dict[str, Any]:
-    return {"nargs": "+", "action": "extend", "metavar": "NAME", "help": words}
+    plain: dict[str, Any] = {"nargs": "+", "action": "extend", "metavar": "NAME", "default": []}
+    return plain | {"help": words}
 
 
 def _count(text: str) -> int:
@@ -114,10 +119,12 @@ def _check_outputs(options: argparse.Namespace) -> None:
         parent = options.csv.absolute().parent
         if options.csv.is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK):
             raise RooflineError(f"cannot write {options.csv}: name a file in a folder of yours.")
-    if options.figure:
+    if options.waterfall_figure and not options.waterfall:
+        raise RooflineError("--waterfall-figure draws the layers of --waterfall: name some.")
+    if figures := [*(options.figure or ()), *(options.waterfall_figure or ())]:
         from roofline.view import canvas
 
-        canvas.check(options.figure)
+        canvas.check(figures)
 
 
 def _archived(options: argparse.Namespace) -> tuple[Sweep, Operators]:
@@ -151,6 +158,8 @@ def _predicted(options: argparse.Namespace) -> int:
 
     if options.measured is not None:
         raise RooflineError("--machine predicts what nobody measured: leave --measured out.")
+    if options.waterfall:
+        raise RooflineError("--machine measures nothing that could fall: leave --waterfall out.")
     layers = wanted_layers(Wish(shapes=options.shapes, random=options.random, seed=options.seed))
     wish = Elsewhere(
         machine=options.machine,
@@ -175,6 +184,10 @@ def _explained(
 
         cut = explaining.recorded(sweep, operators) if sweep else explaining.as_chosen
         answer = explaining.explained(answer, operators, options.explain, cut)
+    if options.waterfall and sweep:
+        from roofline.comparing.falling import fallen
+
+        answer = fallen(answer, sweep, operators.calibration, options.waterfall)
     return answer
 
 
@@ -194,6 +207,8 @@ def _measured(options: argparse.Namespace) -> tuple[Sweep, Operators]:
         results=options.results,
         site=None if options.no_save else options.site,
         quiet=options.quiet,
+        named=tuple(options.explain),
+        waterfall=tuple(options.waterfall),
     )
     say = functools.partial(_say, options)
     if options.quiet:
@@ -221,6 +236,10 @@ def _show(
         from roofline.view.comparison_figure import save_comparison
 
         save_comparison(answer, calibration, options.figure)
+    if options.waterfall_figure:
+        from roofline.view.waterfall_figure import save_waterfalls
+
+        save_waterfalls(answer, calibration, options.waterfall_figure)
     if options.json:
         from roofline.view.comparison_json import to_json
 

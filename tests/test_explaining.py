@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from roofline.compare import main
-from roofline.comparing.explaining import as_chosen, chosen, explained, recorded
+from roofline.comparing.explaining import as_chosen, explained, recorded
+from roofline.comparing.names import chosen
 from roofline.comparing.operators import Operators
 from roofline.comparing.reporting import predictions, report
 from roofline.errors import RooflineError

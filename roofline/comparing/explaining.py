@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any, ClassVar, Protocol
 
 from roofline.comparing import parts
+from roofline.comparing.names import chosen, slower
 from roofline.comparing.operators import Operators
 from roofline.errors import RooflineError
 from roofline.physics.alternatives import alternatives
@@ -27,10 +27,8 @@ from roofline.records import (
 )
 from roofline.units import duration
 
-ALL, SLOWER = "all", "slower"
 # An addition of parts differs from the prediction by rounding only.
 _ROUNDING = 1e-9
-_SHOWN = 8
 
 Cut = Callable[[Layer], Tiling | None]
 
@@ -73,36 +71,9 @@ def explained(report: Report, operators: Runs, names: Sequence[str], cut: Cut) -
         RooflineError: there is no such layer.
 
     """
-    known = [row.name for row in report.rows]
-    slower = [row.name for row in report.rows if row.verdict == "slower"]
-    wanted = chosen(names, known, slower)
+    wanted = chosen(names, [row.name for row in report.rows], slower(report))
     found = tuple(_explanation(row, operators, cut) for row in report.rows if row.name in wanted)
     return replace(report, explanations=found)
-
-
-def chosen(names: Sequence[str], known: Sequence[str], slower: Sequence[str] | None) -> list[str]:
-    """Return the layers that names mean, each once.
-
-    Args:
-        names: of layers, or "all", or "slower".
-        known: the layers that there are.
-        slower: those that took longer than predicted; None where that can't be known yet.
-
-    Raises:
-        RooflineError: a name is none of them; says which come near.
-
-    """
-    found: dict[str, None] = {}
-    for name in names:
-        if name in known:
-            found[name] = None
-        elif name == ALL:
-            found |= dict.fromkeys(known)
-        elif name == SLOWER and slower is not None:
-            found |= dict.fromkeys(slower)
-        else:
-            raise RooflineError(f"no layer is named {name!r}: {_near(name, known)}.")
-    return list(found)
 
 
 def as_chosen(_layer: Layer) -> Tiling | None:
@@ -114,15 +85,6 @@ def recorded(sweep: Sweep, operators: Operators) -> Cut:
     """Return how each layer of a sweep was tiled when it was timed."""
     timings = {timing.name: timing for timing in sweep.timings}
     return lambda layer: operators.recorded(timings[layer.name])
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=_SHOWN, cutoff=0.5)
-    near += [one for one in known if name.lower() in one.lower() and one not in near]
-    if near:
-        return f"near it are {', '.join(near[:_SHOWN])}"
-    many = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-    return f"there are {', '.join(known[:_SHOWN])}{many}"
 
 
 def _explanation(row: Comparison, runs: Runs, cut: Cut) -> Explanation:

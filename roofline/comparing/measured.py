@@ -10,7 +10,9 @@ from pathlib import Path
 import roofline
 from roofline import shapes
 from roofline.comparing.calibrated import described, newest, now
+from roofline.comparing.names import chosen
 from roofline.comparing.operators import Operators, check_layer, check_subject
+from roofline.comparing.ordinary import Ordinary
 from roofline.comparing.session import Job, measure
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.folders import config_home
@@ -41,6 +43,8 @@ class Wish:
         threads: None for every usable core.
         site: where in the results the sweep is kept; None keeps it nowhere.
         quiet: whether a calibration that has to be made shows no progress.
+        named: layers that will be asked about, beside those of a waterfall.
+        waterfall: layers that are also run as an ordinary program would.
 
     """
 
@@ -54,6 +58,8 @@ class Wish:
     results: str | None = None
     site: str | None = "local"
     quiet: bool = False
+    named: tuple[str, ...] = ()
+    waterfall: tuple[str, ...] = ()
 
 
 def measured(
@@ -67,6 +73,12 @@ def measured(
     """
     check_subject(wish.subject)
     layers = wanted_layers(wish)
+    names = [layer.name for layer in layers]
+    chosen(wish.named, names, ())
+    beside = chosen(wish.waterfall, names, None)
+    if wish.cold or wish.subject != "ours":
+        # Only our kernels, on tensors that stay, are run as an ordinary program would.
+        beside = []
     if platform.system() != "Linux":
         raise RooflineError("measuring needs Linux; --measured works anywhere.", CANNOT_MEASURE)
     # A wheel has nothing to measure with: better said before anything is looked for.
@@ -75,7 +87,8 @@ def measured(
     store = open_store(wish.results)
     job = _job(wish, layers, store, len(everything), len(cpus), say)
     open_child = functools.partial(Worker, cpus, isa.target_environment(wish.isa_cap))
-    outcome = measure(job, open_child, progress=progress)
+    ordinary = Ordinary(job.operators, [one for one in layers if one.name in beside])
+    outcome = ordinary.noted(measure(job, ordinary.beside(open_child), progress=progress))
     if wish.site is not None:
         say(f"sweep: {store.shown(store.put(outcome.sweep, outcome.samples, wish.site))}")
     return outcome.sweep, job.operators

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from roofline.records import Explanation, Report
 from roofline.view import explanation_rows as rows
+from roofline.view import waterfall_rows
 from roofline.view.table import pairs, sheet
 
 
@@ -19,6 +20,8 @@ def render(report: Report) -> Group:
 def _parts(report: Report) -> Iterator[RenderableType]:
     for one in report.explanations:
         yield from _explanation(one)
+    for fall in report.waterfalls:
+        yield sheet(waterfall_rows.waterfall(fall))
 
 
 def _explanation(one: Explanation) -> Iterator[RenderableType]:

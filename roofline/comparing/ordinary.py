@@ -1,0 +1,117 @@
+"""What the operating system costs a layer: ordinary runs beside the sweep's own, in each round.
+
+The sweep pins threads and touches memory beforehand. Right after such a run of a layer that was
+asked about, the same child runs it unpinned, and then unpinned with outputs in memory that nobody
+has touched: three times of one layer within a moment, paired by round.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+from roofline.comparing.operators import Operators
+from roofline.comparing.session import SAMPLES, Outcome
+from roofline.host.child import Child, OpenChild
+from roofline.physics.robust import median, median_interval
+from roofline.physics.waterfall import Timed
+from roofline.records import Case, Layer, Scalar, Timing
+
+# How a case says that it is run so; the words by which a record keeps its time.
+VARIANTS: Mapping[str, Mapping[str, Scalar]] = {
+    "unpinned": {"pinned": False},
+    "ordinary": {"pinned": False, "prefaulted": False},
+}
+
+
+class Ordinary:
+    """Runs of some layers as an ordinary program would run them.
+
+    Args:
+        operators: how layers run.
+        layers: those that were asked about.
+
+    """
+
+    def __init__(self, operators: Operators, layers: Sequence[Layer]) -> None:
+        # Layers of one shape are one case.
+        self._names: dict[str, list[str]] = {}
+        for layer in layers:
+            self._names.setdefault(operators.case(layer).key, []).append(layer.name)
+        self._seconds: dict[str, dict[str, list[list[float]]]] = {
+            name: {variant: [] for variant in VARIANTS} for name in (layer.name for layer in layers)
+        }
+
+    def beside(self, open_child: OpenChild) -> OpenChild:
+        """Return what opens the same child, with those runs after the sweep's own."""
+        return lambda: self._opened(open_child())
+
+    def noted(self, outcome: Outcome) -> Outcome:
+        """Return the outcome with what these runs took, in its record and its samples."""
+        timings = tuple(map(self._noted, outcome.sweep.timings))
+        more = {name: {**outcome.samples[name], **self._seconds[name]} for name in self._seconds}
+        return replace(
+            outcome,
+            sweep=replace(outcome.sweep, timings=timings),
+            samples={**outcome.samples, **more},
+        )
+
+    @contextmanager
+    def _opened(self, opened: AbstractContextManager[Child]) -> Iterator[Child]:
+        with opened as child:
+            yield _Beside(child, self._after)
+
+    def _after(self, child: Child, case: Mapping[str, Any]) -> None:
+        names = self._names.get(Case(**case).key)
+        if not names:
+            return
+        # Whose turn it is: the one that was run least often.
+        seconds = min((self._seconds[name] for name in names), key=lambda one: len(one["ordinary"]))
+        for variant, switches in VARIANTS.items():
+            request = asdict(replace(Case(**case), parameters={**case["parameters"], **switches}))
+            answer = child.ask("run", case=request, samples=SAMPLES)
+            seconds[variant].append(answer["seconds"])
+
+    def _noted(self, timing: Timing) -> Timing:
+        found = self._seconds.get(timing.name)
+        if not found:
+            return timing
+        rounds = {name: [median(one) for one in seconds] for name, seconds in found.items()}
+        return replace(timing, details={**timing.details, **_figures(timing, rounds)})
+
+
+class _Beside:
+    """A child that is asked for more than its caller knows."""
+
+    def __init__(self, child: Child, after: Callable[[Child, Mapping[str, Any]], None]) -> None:
+        self._child, self._after = child, after
+
+    def ask(self, verb: str, **arguments: Any) -> Any:
+        """Send a request and return its answer; after a run, run that case otherwise, too."""
+        answer = self._child.ask(verb, **arguments)
+        if verb == "run":
+            self._after(self._child, arguments["case"])
+        return answer
+
+
+def _figures(timing: Timing, rounds: Mapping[str, Sequence[float]]) -> dict[str, Scalar]:
+    pinned = [median(samples) for samples in timing.seconds]
+    differences = [a - b for a, b in zip(rounds["ordinary"], pinned, strict=True)]
+    low, high = median_interval(differences) or (min(differences), max(differences))
+    medians: dict[str, Scalar] = {f"{name}_seconds": median(one) for name, one in rounds.items()}
+    return {**medians, "ordinary_low": low, "ordinary_high": high}
+
+
+def timed(seconds: float, details: Mapping[str, Scalar]) -> Timed:
+    """Return how long a layer took each way, as far as its record tells."""
+    names = (*(f"{name}_seconds" for name in VARIANTS), "ordinary_low", "ordinary_high")
+    told = [details.get(name) for name in names]
+    unpinned, ordinary, low, high = (
+        float(one) if isinstance(one, int | float) else None for one in told
+    )
+    return Timed(
+        pinned=seconds,
+        unpinned=unpinned,
+        ordinary=ordinary,
+        interval=None if low is None or high is None else (low, high),
+    )
