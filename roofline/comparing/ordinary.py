@@ -5,9 +5,9 @@ asked about, the same child runs it unpinned, and then unpinned with outputs in 
 has touched: three times of one layer within a moment, paired by round.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from roofline.comparing.operators import Operators
@@ -59,18 +59,23 @@ class Ordinary:
     @contextmanager
     def _opened(self, opened: AbstractContextManager[Child]) -> Iterator[Child]:
         with opened as child:
-            yield _Beside(child, self._after)
+            yield _Beside(child, self)
 
-    def _after(self, child: Child, case: Mapping[str, Any]) -> None:
-        names = self._names.get(Case(**case).key)
-        if not names:
-            return
-        # Whose turn it is: the one that was run least often.
-        seconds = min((self._seconds[name] for name in names), key=lambda one: len(one["ordinary"]))
-        for variant, switches in VARIANTS.items():
-            request = asdict(replace(Case(**case), parameters={**case["parameters"], **switches}))
-            answer = child.ask("run", case=request, samples=SAMPLES)
-            seconds[variant].append(answer["seconds"])
+    def variants(self, case: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the cases that are run beside this one, as requests; none for most."""
+        if Case(**case).key not in self._names:
+            return {}
+        return {
+            name: {**case, "parameters": {**case["parameters"], **switches}}
+            for name, switches in VARIANTS.items()
+        }
+
+    def keep(self, case: Mapping[str, Any], taken: Mapping[str, list[float]]) -> None:
+        """Keep what the variants of a case took, for the layer whose turn it is."""
+        names = self._names[Case(**case).key]
+        turn = min((self._seconds[name] for name in names), key=lambda one: len(one["ordinary"]))
+        for variant, seconds in taken.items():
+            turn[variant].append(seconds)
 
     def _noted(self, timing: Timing) -> Timing:
         found = self._seconds.get(timing.name)
@@ -83,14 +88,22 @@ class Ordinary:
 class _Beside:
     """A child that is asked for more than its caller knows."""
 
-    def __init__(self, child: Child, after: Callable[[Child, Mapping[str, Any]], None]) -> None:
-        self._child, self._after = child, after
+    def __init__(self, child: Child, ordinary: Ordinary) -> None:
+        self._child, self._ordinary = child, ordinary
 
     def ask(self, verb: str, **arguments: Any) -> Any:
         """Send a request and return its answer; after a run, run that case otherwise, too."""
+        if verb == "prepare":
+            more = [self._ordinary.variants(case).values() for case in arguments["cases"]]
+            arguments["cases"] = [*arguments["cases"], *(one for some in more for one in some)]
         answer = self._child.ask(verb, **arguments)
-        if verb == "run":
-            self._after(self._child, arguments["case"])
+        variants = self._ordinary.variants(arguments["case"]) if verb == "run" else {}
+        if variants:
+            taken = {
+                name: self._child.ask("run", case=one, samples=SAMPLES)["seconds"]
+                for name, one in variants.items()
+            }
+            self._ordinary.keep(arguments["case"], taken)
         return answer
 
 

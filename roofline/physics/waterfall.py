@@ -115,19 +115,21 @@ def _system(timed: Timed) -> Loss:
     if timed.ordinary is None:
         about = "not measured: name the layer with --waterfall when it is measured"
         return Loss(name=SYSTEM, seconds=None, about=about)
-    return Loss(name=SYSTEM, seconds=timed.ordinary - timed.pinned, about=_system_words(timed))
+    return Loss(
+        name=SYSTEM,
+        seconds=timed.ordinary - timed.pinned,
+        about=_system_words(timed, timed.ordinary),
+        interval=timed.interval,
+    )
 
 
-def _system_words(timed: Timed) -> str:
+def _system_words(timed: Timed, ordinary: float) -> str:
     loose = timed.pinned if timed.unpinned is None else timed.unpinned
-    faults = (timed.ordinary or loose) - loose
     text = f"threads not pinned {_signed(loose - timed.pinned)}, "
-    text += f"first touch of the output {_signed(faults)}"
+    text += f"first touch of the output {_signed(ordinary - loose)}"
     if timed.interval is None:
         return text
-    low, high = timed.interval
-    between = f"95 %: {_signed(low)} to {_signed(high)}"
-    return f"{text} ({'none measurable, ' if low <= 0 <= high else ''}{between})"
+    return f"{text} (95 %: {' to '.join(map(_signed, timed.interval))})"
 
 
 def _signed(seconds: float) -> str:

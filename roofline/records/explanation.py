@@ -75,11 +75,25 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """One step of a waterfall: what a cause adds to the time; below 0 where it saves."""
+    """One step of a waterfall: what a cause adds to the time; below 0 where it saves.
+
+    Attributes:
+        seconds: None where it wasn't measured.
+        interval: 95 % interval, of what was measured twice; else None.
+
+    """
 
     name: str
     seconds: float | None
     about: str = ""
+    interval: tuple[float, float] | None = None
+
+    @property
+    def measurable(self) -> bool:
+        """Whether it is known to be more than nothing, or less."""
+        if self.seconds is None or self.interval is None:
+            return self.seconds is not None
+        return not self.interval[0] <= 0 <= self.interval[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +102,7 @@ class Waterfall:
 
     Attributes:
         start: seconds on the first roof that is known; `basis` says which.
-        losses: in order; None where it wasn't measured. Start and losses add up to the end.
+        losses: in order; start and losses add up to the end.
         seconds: the end: measured, as an ordinary program runs where that was measured.
         system_measured: whether what the operating system costs was.
 

@@ -16,7 +16,7 @@ from roofline.view.comparison_rows import percent
 from roofline.view.waterfall_rows import SMALL
 
 WIDTH = 9.6
-TOP, BOTTOM, GAP = 0.95, 0.62, 0.62
+TOP, BOTTOM, GAP = 1.0, 0.75, 0.5
 STEP = 0.27
 LEFT, SPAN = 0.185, 0.64
 MOST = 8
@@ -53,7 +53,7 @@ def waterfall_figure(report: Report, calibration: Calibration) -> Figure:
     """Return the figure of the first waterfalls; call it inside `canvas.look()`."""
     shown = report.waterfalls[:MOST]
     rows = [bars(one) for one in shown]
-    height = TOP + BOTTOM + sum(len(one) * STEP + GAP for one in rows)
+    height = TOP + BOTTOM - GAP + sum(len(one) * STEP + GAP for one in rows)
     figure = canvas.blank(WIDTH, height)
     place = height - TOP
     for one, some in zip(shown, rows, strict=True):
@@ -94,6 +94,8 @@ def _bars(one: Waterfall) -> Iterator[Bar]:
         if abs(loss.seconds) > SMALL * one.seconds:
             sign, color = ("+ ", LOST) if loss.seconds > 0 else ("- ", GAINED)
             words = sign + _words(abs(loss.seconds), one.seconds)
+            if not loss.measurable:
+                color, words = UNKNOWN, f"{words}: none measurable"
             yield Bar(name=loss.name, start=before, end=reached, color=color, words=words)
     words = duration(one.seconds)
     yield Bar(name="measured", start=0.0, end=one.seconds, color=WHOLE, words=words)
@@ -143,11 +145,12 @@ def _key(figure: Figure, height: float) -> None:
         Patch(color=WHOLE, label="a whole time"),
         Patch(color=LOST, label="a step that takes longer"),
         Patch(color=GAINED, label="a step that saves"),
+        Patch(color=UNKNOWN, label="none that could be measured"),
     ]
     figure.legend(
         handles=patches,
         loc="upper left",
-        bbox_to_anchor=(canvas.MARGIN - 0.005, 1 - 0.4 / height),
+        bbox_to_anchor=(canvas.MARGIN, 1 - 0.4 / height),
         ncols=len(patches),
         frameon=False,
         borderpad=0.0,
@@ -159,7 +162,10 @@ def _footer(report: Report, calibration: Calibration) -> str:
     more = len(report.waterfalls) - MOST
     rest = f" {more} more layers aren't drawn." if more > 0 else ""
     return (
-        f"{report.subject}, {report.cache} caches. {captions.made(calibration)}{rest}\n"
-        "Clock: the peak at the clock under load. Hardware: measured peak and DRAM. Caches: the "
-        "level that holds the data, instead. Padding: taps that aren't run."
+        f"{report.subject}, {report.cache} caches. {captions.made(calibration)} In brackets: share "
+        f"of the measured time.{rest}\n"
+        "Clock: peak at the clock under load. Hardware: measured peak and DRAM. Caches: data in "
+        "the level that holds them. Padding: taps that aren't run.\n"
+        "Operating system: threads not pinned, and an output in memory that was never touched, "
+        "instead of pinned threads on touched memory."
     )

@@ -34,5 +34,6 @@ def _rows(one: Waterfall) -> Iterator[Row]:
         elif abs(loss.seconds) > SMALL * one.seconds:
             share = percent(abs(loss.seconds) / one.seconds)
             sign = "+" if loss.seconds >= 0 else "-"
-            yield loss.name, f"{sign} {duration(abs(loss.seconds))}", f"{sign}{share}", loss.about
+            about = loss.about if loss.measurable else f"none measurable: {loss.about}"
+            yield loss.name, f"{sign} {duration(abs(loss.seconds))}", f"{sign}{share}", about
     yield "measured", duration(one.seconds), "100 %", END[one.system_measured]
