@@ -10,11 +10,13 @@ from roofline.compare import main
 from roofline.comparing.explaining import as_chosen, explained, recorded
 from roofline.comparing.names import chosen
 from roofline.comparing.operators import Operators
+from roofline.comparing.parts import CALL
 from roofline.comparing.reporting import predictions, report
 from roofline.errors import RooflineError
 from roofline.physics.roof import team_sizes
 from roofline.records import Explanation, Layer
 from roofline.shapes import default_sweep, draw, parse_shape
+from roofline.units import duration
 from roofline.view import explanation_rows
 from tests.fake_conv_child import SHAPES, stored, swept
 from tests.reference import reference
@@ -57,6 +59,21 @@ def test_what_the_prediction_misses_is_named_and_the_sum_is_the_measured_time() 
         assert whole == pytest.approx(row.measured.seconds, rel=1e-12)
         shown = explanation_rows.parts(one).rows
         assert [cells[0] for cells in shown[-3:]] == ["predicted", "unexplained", "measured"]
+
+
+def test_a_machine_that_slowed_down_is_told_from_a_wrong_prediction() -> None:
+    """Multiply-adds at half of their rate: as much again as everything in the core takes."""
+    operators = Operators(reference(), 2)
+    for ratio, said in ((0.5, True), (1.01, False)):
+        sweep = swept({"fma-float32-512": ratio}).sweep
+        answer = report(sweep, operators)
+        (one,) = explained(answer, operators, ["dense"], as_chosen).explanations
+        assert any("ran at 50 % of the calibrated rate" in note for note in one.beside) is said
+    core = sum(part.seconds for part in one.parts if part.bytes is None and part.name != CALL)
+    slow = explained(
+        report(swept({"fma-float32-512": 0.5}).sweep, operators), operators, ["dense"], as_chosen
+    ).explanations[0]
+    assert f"unexplained, {duration(core)} more" in slow.beside[0]
 
 
 def test_changes_are_what_the_model_predicts_of_the_changed_shape() -> None:
@@ -126,7 +143,7 @@ def test_the_table_tells_parts_binding_and_changes(
     for words in (
         *("Where the time of depthwise goes", "Where the time of dense goes", "arithmetic"),
         *("unexplained", "The ceiling that binds is", "What would change the time of dense"),
-        *("no lane empty", "Page faults"),
+        *("no lane", "Page faults"),
     ):
         assert words in shown, words
     assert "Where the time of grouped goes" not in shown

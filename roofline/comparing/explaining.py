@@ -12,7 +12,7 @@ from roofline.comparing.operators import Operators
 from roofline.errors import RooflineError
 from roofline.physics.alternatives import alternatives
 from roofline.physics.isa import Vector
-from roofline.physics.roof import team_sizes
+from roofline.physics.roof import compute_ceiling, team_sizes
 from roofline.physics.tiling import Tiling, lanes_of
 from roofline.records import (
     Calibration,
@@ -29,6 +29,8 @@ from roofline.units import duration
 
 # An addition of parts differs from the prediction by rounding only.
 _ROUNDING = 1e-9
+# A rate that is so far from the calibrated one is worth a word.
+_MOVED = 0.03
 
 Cut = Callable[[Layer], Tiling | None]
 
@@ -72,8 +74,23 @@ def explained(report: Report, operators: Runs, names: Sequence[str], cut: Cut) -
 
     """
     wanted = chosen(names, [row.name for row in report.rows], slower(report))
-    found = tuple(_explanation(row, operators, cut) for row in report.rows if row.name in wanted)
-    return replace(report, explanations=found)
+    found = [_explanation(row, operators, cut) for row in report.rows if row.name in wanted]
+    return replace(report, explanations=tuple(_drifted(one, report, operators) for one in found))
+
+
+def _drifted(one: Explanation, report: Report, runs: Runs) -> Explanation:
+    """Return the explanation with what the machine's drift since its calibration comes to."""
+    compute = compute_ceiling(runs.calibration, runs.threads, one.shape.dtype)
+    ratio = report.drift.get(compute.name, 1.0) if compute else 1.0
+    if one.unexplained is None or compute is None or abs(ratio - 1) < _MOVED:
+        return one
+    core = sum(part.seconds for part in one.parts if part.bytes is None and part.name != parts.CALL)
+    more = core * (1 / ratio - 1)
+    words = (
+        f"Of what is unexplained, {duration(abs(more))} {'more' if more > 0 else 'less'} would be "
+        f"the machine's: multiply-adds ran at {100 * ratio:.0f} % of the calibrated rate meanwhile."
+    )
+    return replace(one, beside=(words, *one.beside))
 
 
 def as_chosen(_layer: Layer) -> Tiling | None:

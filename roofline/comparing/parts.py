@@ -14,6 +14,7 @@ from roofline.records import Calibration, ConvShape, Layer, Part, Prediction, Tr
 from roofline.units import capacity, rate, significant
 
 COMPUTE, OVERHEAD = "compute", "overhead"
+CALL = "call overhead"
 _PAGE = 4096
 
 
@@ -60,7 +61,7 @@ def outside(terms: Mapping[str, float], moved: Traffic, calibration: Calibration
     for name, seconds in terms.items():
         if name == OVERHEAD:
             about = "meeting at the barrier, and what a call costs" if seconds else ""
-            yield Part(name="call overhead", seconds=seconds, about=about)
+            yield Part(name=CALL, seconds=seconds, about=about)
         elif name == MEMORY or name in cache_levels(calibration):
             about = _traffic_words(name, moved, seconds, calibration)
             yield Part(name=f"{name} traffic", seconds=seconds, about=about, bytes=moved.total)
@@ -81,7 +82,7 @@ def _words(inside: Inside, work: Work, vector: Vector) -> dict[str, str]:
     shape, cut = inside.shape, inside.tiling
     peak = inside.rates.multiplies * 2 * cut.lanes * inside.threads
     return {
-        anatomy.ARITHMETIC: f"{_flops_words(work)}, at {rate(peak, 'FLOP/s')}: no lane empty",
+        anatomy.ARITHMETIC: f"{_flops_words(work)}, at {rate(peak, 'FLOP/s')}, were no lane empty",
         anatomy.LANES: _lanes_words(shape, cut, vector),
         "sums": f"each {_tile_words(cut)} loads and stores its sums once a pass over channels",
         "loads": f"a {_tile_words(cut)} loads more than the multiply-adds hide",
