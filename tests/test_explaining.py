@@ -20,6 +20,7 @@ from roofline.units import duration
 from roofline.view import explanation_rows
 from tests.fake_conv_child import SHAPES, stored, swept
 from tests.reference import reference
+from tests.test_compare_command import HEAVY, loaded_by
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +173,10 @@ def test_another_machine_s_layers_are_explained_too(capsys: pytest.CaptureFixtur
     (one,) = json.loads(capsys.readouterr().out)["explanations"]
     assert one["measured"] is one["unexplained"] is None
     assert one["changes"]
+
+
+def test_json_of_explanations_loads_nothing_heavy(archive: Path) -> None:
+    asked = ("--measured", archive, "--json", "--explain", "all", "--waterfall", "all")
+    loaded = loaded_by(*asked, "--rung", "b")
+    assert "roofline" in loaded
+    assert not loaded & (HEAVY | {"rich"})

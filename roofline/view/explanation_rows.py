@@ -71,8 +71,8 @@ def _parts(one: Explanation) -> Iterator[Row]:
     for part in one.parts:
         if not part.about:
             continue
-        share = percent(part.seconds / one.predicted)
-        yield part.name, duration(_positive(part.seconds)), share, part.about
+        seconds = _rounded(part.seconds)
+        yield part.name, duration(seconds), percent(seconds / one.predicted), part.about
     yield "predicted", duration(one.predicted), "100 %", f"by rung {one.rung}"
     if one.measured is not None and one.unexplained is not None:
         share = percent(one.unexplained / one.predicted)
@@ -85,7 +85,7 @@ def _parts(one: Explanation) -> Iterator[Row]:
         yield "measured", duration(one.measured), percent(one.measured / one.predicted), ""
 
 
-def _positive(seconds: float) -> float:
+def _rounded(seconds: float) -> float:
     # Rounding leaves a difference of equals a hair from nothing.
     return 0.0 if abs(seconds) < 1e-15 else seconds
 
