@@ -1,6 +1,7 @@
 """`--explain`: parts that add up to rung d, what is left is named, and every way to ask wrongly."""
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from roofline.comparing.operators import Operators
 from roofline.comparing.parts import CALL
 from roofline.comparing.reporting import predictions, report
 from roofline.errors import RooflineError
-from roofline.physics.roof import team_sizes
-from roofline.records import Explanation, Layer
+from roofline.physics.isa import Vector
+from roofline.physics.judge import judge
+from roofline.physics.roof import compute_ceiling, team_sizes
+from roofline.records import Bound, Calibration, Explanation, Layer, Prediction
 from roofline.shapes import default_sweep, draw, parse_shape
 from roofline.units import duration
 from roofline.view import explanation_rows
+from tests.comparison_builders import report as report_of
 from tests.fake_conv_child import SHAPES, stored, swept
 from tests.reference import reference
 from tests.test_compare_command import HEAVY, loaded_by
@@ -180,3 +184,54 @@ def test_json_of_explanations_loads_nothing_heavy(archive: Path) -> None:
     loaded = loaded_by(*asked, "--rung", "b")
     assert "roofline" in loaded
     assert not loaded & (HEAVY | {"rich"})
+
+
+@dataclass(frozen=True)
+class Library:
+    """A subject whose kernels nobody knows: it takes so many times what ours do in the core."""
+
+    calibration: Calibration
+    threads: int
+    cold: bool = False
+    factor: float = 3.0
+    hidden: bool = False
+
+    @property
+    def vector(self) -> Vector:
+        """The machine's widest."""
+        return Operators(self.calibration, self.threads).vector
+
+    def predict(self, layer: Layer) -> Prediction:
+        """Return our prediction, more slowly, with copies; or one whose terms hide each other."""
+        ours = Operators(self.calibration, self.threads).predict(layer)
+        if self.hidden:
+            rungs = {**ours.rungs, "d": None}
+            terms = {"compute": 9e-4, "L2": 2e-4, "overhead": 1e-6}
+            return replace(ours, rungs=rungs | {"c": 9.01e-4}, seconds=9.01e-4, terms=terms)
+        terms = {**ours.terms, "compute": self.factor * ours.terms["compute"], "reorders": 1e-5}
+        total = sum(terms.values())
+        return replace(ours, rungs={**ours.rungs, "d": total}, seconds=total, terms=terms)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_subjects_whose_tiles_are_not_known_are_explained_by_their_terms(hidden: bool) -> None:
+    runs = Library(reference(), 2, hidden=hidden)
+    layer = Layer(name="one", shape=parse_shape("64x28x28 -> 64, 3x3 p1 g16"))
+    prediction = runs.predict(layer)
+    work = prediction.work
+    bound = Bound(seconds=1e-6, bound_by="compute")
+    answer = report_of([judge(layer, prediction, bound, None)])
+    (one,) = explained(answer, runs, ["all"], recorded(swept().sweep, runs)).explanations
+    assert one.rung == ("c" if hidden else "d")
+    assert sum(part.seconds for part in one.parts) == pytest.approx(prediction.seconds, rel=1e-12)
+    found = {part.name: part.seconds for part in one.parts}
+    peak = compute_ceiling(reference(), 2, "float32")
+    assert peak is not None
+    assert found["arithmetic"] == pytest.approx((work.flops_executed or 0) / peak.typical)
+    if hidden:
+        assert found["L2 traffic"] == 0
+    else:
+        assert found["reorders"] == 1e-5
+        assert found["lanes and ports"] > found["arithmetic"]
+    assert not any("cache" in change.what for change in one.changes)
+    assert not any("touched before" in note for note in one.beside)

@@ -24,8 +24,9 @@ from roofline.records import (
     Prediction,
     Report,
     Sweep,
+    Work,
 )
-from roofline.units import duration
+from roofline.units import duration, rate
 
 # An addition of parts differs from the prediction by rounding only.
 _ROUNDING = 1e-9
@@ -98,8 +99,11 @@ def as_chosen(_layer: Layer) -> Tiling | None:
     return None
 
 
-def recorded(sweep: Sweep, operators: Operators) -> Cut:
-    """Return how each layer of a sweep was tiled when it was timed."""
+def recorded(sweep: Sweep, runs: Runs) -> Cut:
+    """Return how each layer of a sweep was tiled when it was timed; only our kernels' is known."""
+    if not isinstance(runs, Operators):
+        return as_chosen
+    operators = runs
     timings = {timing.name: timing for timing in sweep.timings}
     return lambda layer: operators.recorded(timings[layer.name])
 
@@ -110,7 +114,9 @@ def _explanation(row: Comparison, runs: Runs, cut: Cut) -> Explanation:
     rung = "d" if found else _highest(row.prediction)
     seconds = row.prediction.rungs[rung] or row.prediction.seconds
     measured = row.measured.seconds if row.measured else None
-    shares = found.parts if found else tuple(_coarse(row.prediction, runs, seconds))
+    shares = (
+        found.parts if found else tuple(_coarse(row.prediction, runs, seconds, row.shape.dtype))
+    )
     return Explanation(
         name=row.name,
         shape=row.shape,
@@ -139,7 +145,7 @@ def _highest(prediction: Prediction) -> str:
     return next(rung for rung in "dcba" if prediction.rungs.get(rung) is not None)
 
 
-def _coarse(prediction: Prediction, operators: Runs, seconds: float) -> Iterator[Part]:
+def _coarse(prediction: Prediction, runs: Runs, seconds: float, dtype: str) -> Iterator[Part]:
     """Yield the terms of a prediction that isn't of our kernels; hidden ones cost nothing."""
     terms, work = prediction.terms, prediction.work
     additive = abs(sum(terms.values()) - seconds) <= _ROUNDING * seconds
@@ -150,13 +156,21 @@ def _coarse(prediction: Prediction, operators: Runs, seconds: float) -> Iterator
         one: seconds - overhead if one == longest else 0.0 for one in terms if one != parts.OVERHEAD
     }
     costs = dict(terms) if additive else shown | {parts.OVERHEAD: overhead}
-    yield Part(
-        name="arithmetic",
-        seconds=costs.get(parts.COMPUTE, 0.0),
-        about="operations as this subject runs them",
-        flops=work.flops_executed,
-    )
-    yield from parts.outside(costs, work.bytes_touched, operators.calibration)
+    yield from _arithmetic(costs.get(parts.COMPUTE, 0.0), work, runs, dtype)
+    yield from parts.outside(costs, work.bytes_touched, runs.calibration)
+
+
+def _arithmetic(seconds: float, work: Work, runs: Runs, dtype: str) -> Iterator[Part]:
+    """Yield what valid taps need at the peak, and what else the operations take."""
+    peak = compute_ceiling(runs.calibration, runs.threads, dtype)
+    executed = work.flops if work.flops_executed is None else work.flops_executed
+    bare = min(seconds, executed / peak.typical) if peak else seconds
+    about = f"{rate(executed, 'FLOP')} on valid taps"
+    about += f", at {rate(peak.typical, 'FLOP/s')}" if peak else ""
+    yield Part(name="arithmetic", seconds=bare, about=about, flops=executed)
+    rest = seconds - bare
+    about = "empty lanes and busier ports, as this subject runs it" if rest else ""
+    yield Part(name="lanes and ports", seconds=rest, about=about)
 
 
 def _binds(row: Comparison, shares: Sequence[Part]) -> str:
@@ -174,14 +188,15 @@ def _binds(row: Comparison, shares: Sequence[Part]) -> str:
     return f"{text}. What costs most beside arithmetic: {costly.name}, {share:.0f} % of the time."
 
 
-def _beside(operators: Runs, layer: Layer) -> Iterator[str]:
-    touch = parts.first_touch(operators.calibration, layer.shape, operators.threads)
-    yield "Page faults: none in this time, memory was touched before." + (
-        f" A call that writes to fresh memory touches {touch[0]} for the first time: "
-        f"+ {duration(touch[1])}."
-        if touch
-        else ""
-    )
+def _beside(runs: Runs, layer: Layer) -> Iterator[str]:
+    touch = parts.first_touch(runs.calibration, layer.shape, runs.threads)
+    if isinstance(runs, Operators):
+        yield "Page faults: none in this time, all memory was touched before."
+    if touch:
+        yield (
+            f"A call that writes to fresh memory touches {touch[0]} for the first time: "
+            f"+ {duration(touch[1])}."
+        )
 
 
 def _changes(operators: Runs, layer: Layer, rung: str) -> Iterator[Change]:
@@ -194,8 +209,9 @@ def _changes(operators: Runs, layer: Layer, rung: str) -> Iterator[Change]:
         if threads != operators.threads:
             words = "on 1 core" if threads == 1 else f"on {threads} cores"
             yield from _change(replace(operators, threads=threads), layer, words, here, rung)
-    words = "with warm caches" if operators.cold else "with nothing in any cache"
-    yield from _change(replace(operators, cold=not operators.cold), layer, words, here, rung)
+    if isinstance(operators, Operators):
+        words = "with warm caches" if operators.cold else "with nothing in any cache"
+        yield from _change(replace(operators, cold=not operators.cold), layer, words, here, rung)
 
 
 def _change(
