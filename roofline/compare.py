@@ -65,9 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--isa", metavar="ISA", help="cap the vectors: avx512, avx2 or sse2")
     add("--cold", action="store_true", help="rotate buffers past the last-level cache")
     add("--explain", **_names("of these layers, say where the time goes"))
-    add(
-        "--waterfall", **_names("of these, from paper to practice; run as an ordinary program, too")
-    )
+    add("--waterfall", **_names("of these, from paper to practice; run unprepared, too"))
     add("--rung", choices=RUNGS, help="predict with this rung (default: the best there is)")
     add("--tolerance", type=_fraction, metavar="T", help="verdicts within 1 + T (default: 0.25)")
     add("--csv", type=Path, metavar="FILE", help="write one row a layer, in SI units")

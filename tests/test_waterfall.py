@@ -39,14 +39,14 @@ def end(one: Waterfall) -> float:
 
 
 @pytest.mark.parametrize("cold", [False, True])
-@pytest.mark.parametrize("ordinary", [None, 3.1e-3])
-def test_steps_add_up_to_the_measured_time(ordinary: float | None, cold: bool) -> None:
+@pytest.mark.parametrize("unprepared", [None, 3.1e-3])
+def test_steps_add_up_to_the_measured_time(unprepared: float | None, cold: bool) -> None:
     for layer in default_sweep()[::5]:
-        timed = Timed(pinned=1.7e-3, unpinned=1.8e-3, ordinary=ordinary)
+        timed = Timed(pinned=1.7e-3, unpinned=1.8e-3, unprepared=unprepared)
         one = fall(conv_work(layer.shape), timed, cold=cold)
-        assert one.seconds == (ordinary or 1.7e-3)
+        assert one.seconds == (unprepared or 1.7e-3)
         assert end(one) == pytest.approx(one.seconds, rel=1e-12)
-        assert one.system_measured == (ordinary is not None)
+        assert one.system_measured == (unprepared is not None)
 
 
 def test_each_step_is_the_difference_of_two_roofs() -> None:
@@ -80,8 +80,10 @@ def test_caches_and_padding_are_gains_where_data_stay_near_and_taps_are_left_out
     assert (cold["caches"] or 0) > (thin["caches"] or 0)
 
 
-def test_what_the_system_costs_is_the_ordinary_run_beyond_the_pinned_one_and_counted_once() -> None:
-    plain, whole = Timed(pinned=2e-4), Timed(pinned=2e-4, unpinned=2.2e-4, ordinary=9e-4)
+def test_what_the_system_costs_is_the_unprepared_run_beyond_the_pinned_one_and_counted_once() -> (
+    None
+):
+    plain, whole = Timed(pinned=2e-4), Timed(pinned=2e-4, unpinned=2.2e-4, unprepared=9e-4)
     without, with_it = fall(THIN, plain), fall(THIN, whole)
     assert steps(without)["operating system"] is None
     assert steps(with_it)["operating system"] == pytest.approx(7e-4)
@@ -94,7 +96,7 @@ def test_what_the_system_costs_is_the_ordinary_run_beyond_the_pinned_one_and_cou
 
 def test_an_interval_around_nothing_is_none_measurable() -> None:
     for interval, measurable in (((-1e-5, 2e-5), False), ((1e-5, 2e-5), True)):
-        timed = Timed(pinned=2e-4, unpinned=2e-4, ordinary=2.1e-4, interval=interval)
+        timed = Timed(pinned=2e-4, unpinned=2e-4, unprepared=2.1e-4, interval=interval)
         one = fall(THIN, timed)
         assert one.losses[-2].measurable is measurable
         rows = {row[0]: row for row in waterfall_rows.waterfall(one).rows}

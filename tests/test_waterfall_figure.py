@@ -40,8 +40,8 @@ def falls(times: Sequence[Timed]) -> Report:
     return replace(one, waterfalls=tuple(fall for fall in found if fall))
 
 
-LOOSE = Timed(pinned=2e-3, unpinned=2.1e-3, ordinary=5e-3, interval=(2e-3, 4e-3))
-UNSURE = Timed(pinned=2e-3, unpinned=2.1e-3, ordinary=2.2e-3, interval=(-1e-3, 1e-3))
+LOOSE = Timed(pinned=2e-3, unpinned=2.1e-3, unprepared=5e-3, interval=(2e-3, 4e-3))
+UNSURE = Timed(pinned=2e-3, unpinned=2.1e-3, unprepared=2.2e-3, interval=(-1e-3, 1e-3))
 PINNED = Timed(pinned=2e-3)
 
 

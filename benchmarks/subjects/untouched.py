@@ -1,4 +1,4 @@
-"""Our convolutions as an ordinary program runs them: each call writes where nobody wrote before."""
+"""Our convolutions on memory fresh from the system: each call writes where nobody wrote before."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from benchmarks.timing import SHORTEST_SAMPLE, team_elapsed
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.records import Case
 
-# What an ordinary program leaves to the system, as parameters of a case.
+# What can be left to the system, as parameters of a case.
 SWITCHES = ("pinned", "prefaulted")
 # A sample has so many calls at least, so that the first one's caches hardly count, and writes no
 # more than that many bytes where it can.

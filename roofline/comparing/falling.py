@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from roofline.comparing.names import chosen, slower
-from roofline.comparing.ordinary import timed
+from roofline.comparing.unprepared import timed
 from roofline.errors import RooflineError
 from roofline.physics.waterfall import Machine, waterfall
 from roofline.records import Calibration, Report, Sweep, Waterfall

@@ -12,8 +12,8 @@ from roofline import shapes
 from roofline.comparing.calibrated import described, newest, now
 from roofline.comparing.names import chosen
 from roofline.comparing.operators import Operators, check_layer, check_subject
-from roofline.comparing.ordinary import Ordinary
 from roofline.comparing.session import Job, measure
+from roofline.comparing.unprepared import Unprepared
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.folders import config_home
 from roofline.host.checkout import checkout, revision
@@ -44,7 +44,7 @@ class Wish:
         site: where in the results the sweep is kept; None keeps it nowhere.
         quiet: whether a calibration that has to be made shows no progress.
         named: layers that will be asked about, beside those of a waterfall.
-        waterfall: layers that are also run as an ordinary program would.
+        waterfall: layers that are also run unpinned, and on untouched memory.
 
     """
 
@@ -77,7 +77,7 @@ def measured(
     chosen(wish.named, names, ())
     beside = chosen(wish.waterfall, names, None)
     if wish.cold or wish.subject != "ours":
-        # Only our kernels, on tensors that stay, are run as an ordinary program would.
+        # Only our kernels, on tensors that stay, are run unprepared.
         beside = []
     if platform.system() != "Linux":
         raise RooflineError("measuring needs Linux; --measured works anywhere.", CANNOT_MEASURE)
@@ -87,8 +87,8 @@ def measured(
     store = open_store(wish.results)
     job = _job(wish, layers, store, len(everything), len(cpus), say)
     open_child = functools.partial(Worker, cpus, isa.target_environment(wish.isa_cap))
-    ordinary = Ordinary(job.operators, [one for one in layers if one.name in beside])
-    outcome = ordinary.noted(measure(job, ordinary.beside(open_child), progress=progress))
+    unprepared = Unprepared(job.operators, [one for one in layers if one.name in beside])
+    outcome = unprepared.noted(measure(job, unprepared.beside(open_child), progress=progress))
     if wish.site is not None:
         say(f"sweep: {store.shown(store.put(outcome.sweep, outcome.samples, wish.site))}")
     return outcome.sweep, job.operators

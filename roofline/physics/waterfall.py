@@ -4,7 +4,7 @@ Paper: nominal FLOPs at the peak and compulsory bytes at the bandwidth on paper,
 longer. Clock: the peak at the clock that the load really gets. Hardware: the measured peak and DRAM
 bandwidth, which is the corrected roofline. Caches: touched bytes at the bandwidth of the level that
 holds them instead (a gain where they stay near). Padding: taps outside of the input aren't run (a
-gain). Operating system: what an ordinary run takes longer than a pinned one on touched memory.
+gain). Operating system: what an unprepared run takes longer than a pinned one on touched memory.
 Software: what is left to the measured time. The steps add up: each is the difference of two times.
 """
 
@@ -28,19 +28,19 @@ SYSTEM, SOFTWARE = "operating system", "software"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timed:
-    """How long a layer took, pinned and as an ordinary program runs.
+    """How long a layer took, pinned, and unprepared.
 
     Attributes:
         pinned: threads pinned, all memory touched before.
         unpinned: threads wherever the system puts them.
-        ordinary: the same, its output in memory that was never touched.
-        interval: 95 % interval of ordinary - pinned, over rounds.
+        unprepared: the same, its output in memory that was never touched.
+        interval: 95 % interval of unprepared - pinned, over rounds.
 
     """
 
     pinned: float
     unpinned: float | None = None
-    ordinary: float | None = None
+    unprepared: float | None = None
     interval: tuple[float, float] | None = None
 
 
@@ -64,7 +64,7 @@ def waterfall(name: str, work: Work, machine: Machine, timed: Timed) -> Waterfal
     for stage, seconds, about in later:
         losses.append(Loss(name=stage, seconds=seconds - before, about=about))
         before = seconds
-    end = timed.pinned if timed.ordinary is None else timed.ordinary
+    end = timed.pinned if timed.unprepared is None else timed.unprepared
     losses.append(_system(timed))
     software = "loops, empty lanes, tiles and calls: what --explain takes apart"
     losses.append(Loss(name=SOFTWARE, seconds=timed.pinned - before, about=software))
@@ -74,7 +74,7 @@ def waterfall(name: str, work: Work, machine: Machine, timed: Timed) -> Waterfal
         start=start,
         losses=tuple(losses),
         seconds=end,
-        system_measured=timed.ordinary is not None,
+        system_measured=timed.unprepared is not None,
     )
 
 
@@ -112,21 +112,21 @@ def _near(work: Work, machine: Machine) -> Iterator[Stage]:
 
 
 def _system(timed: Timed) -> Loss:
-    if timed.ordinary is None:
+    if timed.unprepared is None:
         about = "not measured: name the layer with --waterfall when it is measured"
         return Loss(name=SYSTEM, seconds=None, about=about)
     return Loss(
         name=SYSTEM,
-        seconds=timed.ordinary - timed.pinned,
-        about=_system_words(timed, timed.ordinary),
+        seconds=timed.unprepared - timed.pinned,
+        about=_system_words(timed, timed.unprepared),
         interval=timed.interval,
     )
 
 
-def _system_words(timed: Timed, ordinary: float) -> str:
+def _system_words(timed: Timed, unprepared: float) -> str:
     loose = timed.pinned if timed.unpinned is None else timed.unpinned
     text = f"threads not pinned {_signed(loose - timed.pinned)}, "
-    text += f"first touch of the output {_signed(ordinary - loose)}"
+    text += f"first touch of the output {_signed(unprepared - loose)}"
     if timed.interval is None:
         return text
     return f"{text} (95 %: {' to '.join(map(_signed, timed.interval))})"

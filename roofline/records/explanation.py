@@ -103,7 +103,7 @@ class Waterfall:
     Attributes:
         start: seconds on the first roof that is known; `basis` says which.
         losses: in order; start and losses add up to the end.
-        seconds: the end: measured, as an ordinary program runs where that was measured.
+        seconds: the end, measured: of the unprepared run where there was one.
         system_measured: whether what the operating system costs was.
 
     """

@@ -12,7 +12,7 @@ BASES = {
     "hardware": "on the measured roof (nothing on paper is known: --spec)",
     "caches": "at the level that holds the data (no other roof is known)",
 }
-END = {True: "measured, as an ordinary program runs", False: "measured, pinned, on touched memory"}
+END = {True: "threads not pinned, output in fresh memory", False: "threads pinned, touched memory"}
 # Steps smaller than this share of the end aren't worth a line; the end still holds them.
 SMALL = 1e-4
 

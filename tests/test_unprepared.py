@@ -1,4 +1,4 @@
-"""Ordinary runs beside a sweep's own: who is run how, what is kept, and what comes of it."""
+"""Unprepared runs beside a sweep's own: who is run how, what is kept, and what comes of it."""
 
 import dataclasses
 import json
@@ -9,15 +9,15 @@ import pytest
 from roofline.compare import main
 from roofline.comparing.falling import fallen
 from roofline.comparing.operators import Operators
-from roofline.comparing.ordinary import VARIANTS, Ordinary, timed
 from roofline.comparing.reporting import report
 from roofline.comparing.session import ROUNDS, Outcome, measure
+from roofline.comparing.unprepared import VARIANTS, Unprepared, timed
 from roofline.records import Case, Layer
 from roofline.store.schema import dumps, loads
 from tests.fake_conv_child import ConvChild, ConvMachine, child, job, layers, stored
 from tests.reference import reference
 
-ORDINARY, UNPINNED = 3.0, 1.25
+UNPREPARED, UNPINNED = 3.0, 1.25
 
 
 class Loose(ConvMachine):
@@ -26,17 +26,17 @@ class Loose(ConvMachine):
     def _convolution(self, case: Case) -> float:
         plain = ConvMachine._convolution(self, case)
         if case.parameters.get("prefaulted") is False:
-            return plain * ORDINARY
+            return plain * UNPREPARED
         return plain * (UNPINNED if case.parameters.get("pinned") is False else 1.0)
 
 
 def beside(*names: str, some: tuple[Layer, ...] | None = None) -> tuple[ConvChild, Outcome]:
-    """Measure layers, these ones as an ordinary program too; return the child and the outcome."""
+    """Measure layers, these ones unprepared, too; return the child and the outcome."""
     one = child()
     one.planted = Loose(calibration=reference())
     work = job(some or layers())
-    ordinary = Ordinary(work.operators, [each for each in work.layers if each.name in names])
-    return one, ordinary.noted(measure(work, ordinary.beside(lambda: one)))
+    unprepared = Unprepared(work.operators, [each for each in work.layers if each.name in names])
+    return one, unprepared.noted(measure(work, unprepared.beside(lambda: one)))
 
 
 def switches(case: Case) -> dict[str, object]:
@@ -50,9 +50,9 @@ def test_only_layers_asked_about_are_run_so_right_after_their_own_run() -> None:
     loose = [place for place, case in enumerate(convolutions) if switches(case)]
     assert len(loose) == len(VARIANTS) * ROUNDS
     for place in loose[::2]:
-        own, unpinned, ordinary = convolutions[place - 1 : place + 2]
-        assert [switches(each) for each in (own, unpinned, ordinary)] == [{}, *VARIANTS.values()]
-        plain = {**ordinary.parameters}
+        own, unpinned, unprepared = convolutions[place - 1 : place + 2]
+        assert [switches(each) for each in (own, unpinned, unprepared)] == [{}, *VARIANTS.values()]
+        plain = {**unprepared.parameters}
         del plain["pinned"], plain["prefaulted"]
         assert plain == own.parameters
 
@@ -62,7 +62,7 @@ def test_the_record_keeps_what_they_took_and_other_timings_stay() -> None:
     timings = {timing.name: timing for timing in outcome.sweep.timings}
     seconds = 1.0
     for name, timing in timings.items():
-        kept = {key for key in timing.details if "ordinary" in key or "unpinned" in key}
+        kept = {key for key in timing.details if "unprepared" in key or "unpinned" in key}
         assert bool(kept) == (name == "depthwise")
     again = loads(dumps(outcome.sweep))
     assert again.timings[list(timings).index("depthwise")].details == pytest.approx(
@@ -71,12 +71,12 @@ def test_the_record_keeps_what_they_took_and_other_timings_stay() -> None:
     median = sorted(s for (s,) in timings["depthwise"].seconds)[ROUNDS // 2]
     found = timed(median, timings["depthwise"].details)
     assert found.unpinned == pytest.approx(UNPINNED * median * seconds, rel=0.01)
-    assert found.ordinary == pytest.approx(ORDINARY * median, rel=0.01)
+    assert found.unprepared == pytest.approx(UNPREPARED * median, rel=0.01)
     assert found.interval is not None
     assert found.interval[0] <= 2 * median * 1.01
     assert found.interval[1] >= 2 * median * 0.99
     assert set(outcome.samples["depthwise"]) == {"seconds", *VARIANTS}
-    assert len(outcome.samples["depthwise"]["ordinary"]) == ROUNDS
+    assert len(outcome.samples["depthwise"]["unprepared"]) == ROUNDS
     assert set(outcome.samples["dense"]) == {"seconds"}
 
 
@@ -84,7 +84,7 @@ def test_layers_of_one_shape_are_kept_apart() -> None:
     (dense,) = layers("dense")
     twin = dataclasses.replace(dense, name="twin")
     _, outcome = beside("dense", "twin", some=(dense, twin))
-    assert all(len(outcome.samples[name]["ordinary"]) == ROUNDS for name in ("dense", "twin"))
+    assert all(len(outcome.samples[name]["unprepared"]) == ROUNDS for name in ("dense", "twin"))
 
 
 def test_waterfalls_count_the_system_where_it_was_measured_and_say_where_not() -> None:
@@ -96,7 +96,7 @@ def test_waterfalls_count_the_system_where_it_was_measured_and_say_where_not() -
         whole = one.start + sum(loss.seconds or 0.0 for loss in one.losses)
         assert whole == pytest.approx(one.seconds, rel=1e-12)
         assert one.system_measured == (row.name == "depthwise")
-        times = ORDINARY if one.system_measured else 1.0
+        times = UNPREPARED if one.system_measured else 1.0
         assert one.seconds == pytest.approx(times * row.measured.seconds, rel=0.01)
 
 

@@ -1,4 +1,4 @@
-"""What the operating system costs a layer: ordinary runs beside the sweep's own, in each round.
+"""What the operating system costs a layer: unprepared runs beside the sweep's own, in each round.
 
 The sweep pins threads and touches memory beforehand. Right after such a run of a layer that was
 asked about, the same child runs it unpinned, and then unpinned with outputs in memory that nobody
@@ -20,12 +20,12 @@ from roofline.records import Case, Layer, Scalar, Timing
 # How a case says that it is run so; the words by which a record keeps its time.
 VARIANTS: Mapping[str, Mapping[str, Scalar]] = {
     "unpinned": {"pinned": False},
-    "ordinary": {"pinned": False, "prefaulted": False},
+    "unprepared": {"pinned": False, "prefaulted": False},
 }
 
 
-class Ordinary:
-    """Runs of some layers as an ordinary program would run them.
+class Unprepared:
+    """Runs of some layers that nobody prepared.
 
     Args:
         operators: how layers run.
@@ -73,7 +73,7 @@ class Ordinary:
     def keep(self, case: Mapping[str, Any], taken: Mapping[str, list[float]]) -> None:
         """Keep what the variants of a case took, for the layer whose turn it is."""
         names = self._names[Case(**case).key]
-        turn = min((self._seconds[name] for name in names), key=lambda one: len(one["ordinary"]))
+        turn = min((self._seconds[name] for name in names), key=lambda one: len(one["unprepared"]))
         for variant, seconds in taken.items():
             turn[variant].append(seconds)
 
@@ -88,43 +88,43 @@ class Ordinary:
 class _Beside:
     """A child that is asked for more than its caller knows."""
 
-    def __init__(self, child: Child, ordinary: Ordinary) -> None:
-        self._child, self._ordinary = child, ordinary
+    def __init__(self, child: Child, unprepared: Unprepared) -> None:
+        self._child, self._unprepared = child, unprepared
 
     def ask(self, verb: str, **arguments: Any) -> Any:
         """Send a request and return its answer; after a run, run that case otherwise, too."""
         if verb == "prepare":
-            more = [self._ordinary.variants(case).values() for case in arguments["cases"]]
+            more = [self._unprepared.variants(case).values() for case in arguments["cases"]]
             arguments["cases"] = [*arguments["cases"], *(one for some in more for one in some)]
         answer = self._child.ask(verb, **arguments)
-        variants = self._ordinary.variants(arguments["case"]) if verb == "run" else {}
+        variants = self._unprepared.variants(arguments["case"]) if verb == "run" else {}
         if variants:
             taken = {
                 name: self._child.ask("run", case=one, samples=SAMPLES)["seconds"]
                 for name, one in variants.items()
             }
-            self._ordinary.keep(arguments["case"], taken)
+            self._unprepared.keep(arguments["case"], taken)
         return answer
 
 
 def _figures(timing: Timing, rounds: Mapping[str, Sequence[float]]) -> dict[str, Scalar]:
     pinned = [median(samples) for samples in timing.seconds]
-    differences = [a - b for a, b in zip(rounds["ordinary"], pinned, strict=True)]
+    differences = [a - b for a, b in zip(rounds["unprepared"], pinned, strict=True)]
     low, high = median_interval(differences) or (min(differences), max(differences))
     medians: dict[str, Scalar] = {f"{name}_seconds": median(one) for name, one in rounds.items()}
-    return {**medians, "ordinary_low": low, "ordinary_high": high}
+    return {**medians, "unprepared_low": low, "unprepared_high": high}
 
 
 def timed(seconds: float, details: Mapping[str, Scalar]) -> Timed:
     """Return how long a layer took each way, as far as its record tells."""
-    names = (*(f"{name}_seconds" for name in VARIANTS), "ordinary_low", "ordinary_high")
+    names = (*(f"{name}_seconds" for name in VARIANTS), "unprepared_low", "unprepared_high")
     told = [details.get(name) for name in names]
-    unpinned, ordinary, low, high = (
+    unpinned, unprepared, low, high = (
         float(one) if isinstance(one, int | float) else None for one in told
     )
     return Timed(
         pinned=seconds,
         unpinned=unpinned,
-        ordinary=ordinary,
+        unprepared=unprepared,
         interval=None if low is None or high is None else (low, high),
     )
