@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from roofline.commandline import Parser, exit_status
 from roofline.errors import RooflineError
+from roofline.records import RUNGS
 from roofline.shapes.draw import DOMAIN
 
 if TYPE_CHECKING:
@@ -40,11 +41,14 @@ def run(options: argparse.Namespace) -> int:
     if options.machine is not None:
         return _predicted(options)
     sweep, operators = _measured(options) if options.measured is None else _archived(options)
+    from roofline.comparing.headline import headline
     from roofline.comparing.reporting import report
     from roofline.physics.judge import TOLERANCE
 
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     answer = report(sweep, operators, tolerance=tolerance)
+    answer = _explained(options, answer, operators, sweep)
+    answer = headline(answer, options.rung, tolerance=tolerance)
     _show(options, answer, sweep.findings, operators.calibration)
     return _status(answer, strict=options.tolerance is not None)
 
@@ -62,11 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=_count, metavar="N", help="cores to use (default: all usable ones)")
     add("--isa", metavar="ISA", help="cap the vectors: avx512, avx2 or sse2")
     add("--cold", action="store_true", help="rotate buffers past the last-level cache")
+    add("--explain", **_names("of these layers, say where the time goes"))
+    add("--waterfall", **_names("of these, from paper to practice; run unprepared, too"))
+    add("--rung", choices=RUNGS, help="predict with this rung (default: the best there is)")
     add("--tolerance", type=_fraction, metavar="T", help="verdicts within 1 + T (default: 0.25)")
     add("--csv", type=Path, metavar="FILE", help="write one row a layer, in SI units")
     add("--json", action="store_true", help="print the comparison as JSON instead of tables")
     paths: dict[str, Any] = {"nargs": "+", "action": "extend", "type": Path, "metavar": "PATH"}
     add("--figure", **paths, help="draw operators on the roofline (.svg, .png)")
+    add("--waterfall-figure", **paths, help="draw the waterfalls (.svg, .png)")
     add(
         "--results",
         metavar="PATH|URL",
@@ -76,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-save", action="store_true", help="don't keep the sweep")
     add("--quiet", action="store_true", help="no progress and advice on stderr")
     return parser
+
+
+def _names(words: str) -> dict[str, Any]:
+    plain: dict[str, Any] = {"nargs": "+", "action": "extend", "metavar": "NAME", "default": []}
+    return plain | {"help": words}
 
 
 def _count(text: str) -> int:
@@ -106,10 +119,12 @@ def _check_outputs(options: argparse.Namespace) -> None:
         parent = options.csv.absolute().parent
         if options.csv.is_dir() or not parent.is_dir() or not os.access(parent, os.W_OK):
             raise RooflineError(f"cannot write {options.csv}: name a file in a folder of yours.")
-    if options.figure:
+    if options.waterfall_figure and not options.waterfall:
+        raise RooflineError("--waterfall-figure draws the layers of --waterfall: name some.")
+    if figures := [*(options.figure or ()), *(options.waterfall_figure or ())]:
         from roofline.view import canvas
 
-        canvas.check(options.figure)
+        canvas.check(figures)
 
 
 def _archived(options: argparse.Namespace) -> tuple[Sweep, Runner]:
@@ -136,12 +151,15 @@ def _archived(options: argparse.Namespace) -> tuple[Sweep, Runner]:
 
 def _predicted(options: argparse.Namespace) -> int:
     """Show predictions for a machine that isn't here; nothing is measured or kept."""
+    from roofline.comparing.headline import headline
     from roofline.comparing.measured import Wish, wanted_layers
     from roofline.comparing.predicted import Elsewhere, predicted
     from roofline.store.files import open_store
 
     if options.measured is not None:
         raise RooflineError("--machine predicts what nobody measured: leave --measured out.")
+    if options.waterfall:
+        raise RooflineError("--machine measures nothing that could fall: leave --waterfall out.")
     layers = wanted_layers(Wish(shapes=options.shapes, random=options.random, seed=options.seed))
     wish = Elsewhere(
         machine=options.machine,
@@ -151,9 +169,26 @@ def _predicted(options: argparse.Namespace) -> int:
         cold=options.cold,
     )
     answer, operators = predicted(wish, layers, open_store(options.results))
+    answer = headline(_explained(options, answer, operators), options.rung)
     _say(options, f"calibration: {answer.calibration}, of {answer.machine}")
     _show(options, answer, (), operators.calibration)
     return 0
+
+
+def _explained(
+    options: argparse.Namespace, answer: Report, runner: Runner, sweep: Sweep | None = None
+) -> Report:
+    """Return the answer with what was asked about single layers."""
+    if options.explain:
+        from roofline.comparing import explaining
+
+        cut = explaining.recorded(sweep, runner) if sweep else explaining.as_chosen
+        answer = explaining.explained(answer, runner, options.explain, cut)
+    if options.waterfall and sweep:
+        from roofline.comparing.falling import fallen
+
+        answer = fallen(answer, sweep, runner.calibration, options.waterfall)
+    return answer
 
 
 def _measured(options: argparse.Namespace) -> tuple[Sweep, Runner]:
@@ -172,6 +207,8 @@ def _measured(options: argparse.Namespace) -> tuple[Sweep, Runner]:
         results=options.results,
         site=None if options.no_save else options.site,
         quiet=options.quiet,
+        named=tuple(options.explain),
+        waterfall=tuple(options.waterfall),
     )
     say = functools.partial(_say, options)
     if options.quiet:
@@ -199,6 +236,10 @@ def _show(
         from roofline.view.comparison_figure import save_comparison
 
         save_comparison(answer, calibration, options.figure)
+    if options.waterfall_figure:
+        from roofline.view.waterfall_figure import save_waterfalls
+
+        save_waterfalls(answer, calibration, options.waterfall_figure)
     if options.json:
         from roofline.view.comparison_json import to_json
 

@@ -32,7 +32,7 @@ def test_every_field_is_a_column() -> None:
             for axis in "hw"
         ),
         *("groups", "bias", "dtype", "class", "flops", "flops_executed", "bytes", "intensity"),
-        *("paper_seconds", "roof_seconds", *(f"rung_{rung}" for rung in "abcdef")),
+        *("paper_seconds", "roof_seconds", *(f"rung_{rung}" for rung in "abcdef"), "rung"),
         *("predicted_seconds", "low_seconds", "high_seconds", "measured_seconds"),
         *("measured_low_seconds", "measured_high_seconds", "bound_by", "verdict"),
         *("layout", "algorithm"),

@@ -8,11 +8,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from roofline.errors import RooflineError
+from roofline.physics.envelope import envelope
 from roofline.records import Calibration, Report
 from roofline.shapes import default_sweep
 from roofline.view import canvas
 from roofline.view.comparison_figure import comparison_figure, operators_scene, save_comparison
-from roofline.view.comparison_marks import MARKS
+from roofline.view.comparison_marks import MARKS, RED
 from roofline.view.comparison_scatter import CORNER, frame
 from tests import roof_builders as build
 from tests.article_builder import article
@@ -153,6 +154,20 @@ def test_a_comparison_without_measurements_shows_predictions() -> None:
     assert "no layer was measured" in words(figure)
     assert len(dots(figure, 0, "_")) == 1
     assert overlaps(figure) == []
+
+
+def test_the_red_line_goes_through_what_layers_of_like_intensity_reach() -> None:
+    one = many(default_sweep())
+    axes = drawn(one, build.calibration()).axes[0]
+    red = [line.get_xydata().tolist() for line in axes.get_lines() if line.get_color() == RED]
+    found = envelope(one.rows)
+    assert [[r.intensity, r.typical] for r in found] in red
+    assert [[r.intensity, r.best] for r in found] in red
+    assert "reached by software (ours): median by intensity" in words(
+        drawn(one, build.calibration())
+    )
+    unmeasured = drawn(report([row("one", ratio=None)]), build.calibration())
+    assert "reached by software" not in words(unmeasured)
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:

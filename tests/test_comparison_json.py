@@ -15,7 +15,8 @@ from tests.comparison_builders import predicted, report, row, shape
 ROOT = Path(__file__).resolve().parents[1]
 ROW = (
     *("name", "shape", "class", "flops", "flops_executed", "bytes", "intensity"),
-    *("paper_seconds", "roof_seconds", "rungs", "predicted_seconds", "low_seconds"),
+    *("paper_seconds", "roof_seconds", "rungs", "rung", "predicted_seconds"),
+    "low_seconds",
     *("high_seconds", "measured_seconds", "measured_low_seconds", "measured_high_seconds"),
     *("bound_by", "verdict", "layout", "algorithm"),
 )

@@ -168,9 +168,9 @@ def test_a_check_comes_before_the_first_time_and_not_again(
         asked.append("check")
         return check(operator, trained)
 
-    def timed(team: Team, programs: list, samples: int) -> object:
+    def timed(team: Team, programs: list, samples: int, **more: bool) -> object:
         asked.append(f"{programs[0][0].repeats} x {samples}")
-        return time(team, programs, samples)
+        return time(team, programs, samples, **more)
 
     monkeypatch.setattr(Operator, "correct", correct)
     monkeypatch.setattr(Team, "time", timed)

@@ -58,7 +58,8 @@ class Timer:
             self._check(case, operator, name, correct)
             self._repeats[case.key] = self._repeats_of(operator)
         repeats = self._repeats[case.key]
-        timed = self._team.time(operator.programs(repeats), samples)
+        pinned = case.parameters.get("pinned") is not False
+        timed = self._team.time(operator.programs(repeats), samples, pinned=pinned)
         return Sampled(
             seconds=[team_elapsed(windows, 0) / repeats for windows in timed.windows],
             loops=repeats,

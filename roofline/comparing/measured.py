@@ -11,8 +11,10 @@ import roofline
 from roofline import shapes
 from roofline.comparing import subjects
 from roofline.comparing.calibrated import described, newest, now
+from roofline.comparing.names import chosen
 from roofline.comparing.runner import Runner
 from roofline.comparing.session import Job, measure
+from roofline.comparing.unprepared import Unprepared
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.folders import config_home
 from roofline.host import subjects as registry
@@ -43,6 +45,8 @@ class Wish:
         threads: None for every usable core.
         site: where in the results the sweep is kept; None keeps it nowhere.
         quiet: whether a calibration that has to be made shows no progress.
+        named: layers that will be asked about, beside those of a waterfall.
+        waterfall: layers that are also run unpinned, and on untouched memory.
 
     """
 
@@ -56,6 +60,8 @@ class Wish:
     results: str | None = None
     site: str | None = "local"
     quiet: bool = False
+    named: tuple[str, ...] = ()
+    waterfall: tuple[str, ...] = ()
 
 
 def measured(
@@ -69,6 +75,12 @@ def measured(
     """
     subjects.check(wish.subject, cold=wish.cold, isa_cap=wish.isa_cap)
     layers = wanted_layers(wish)
+    names = [layer.name for layer in layers]
+    chosen(wish.named, names, ())
+    beside = chosen(wish.waterfall, names, None)
+    if wish.cold or wish.subject != "ours":
+        # Only our kernels, on tensors that stay, are run unprepared.
+        beside = []
     if platform.system() != "Linux":
         raise RooflineError("measuring needs Linux; --measured works anywhere.", CANNOT_MEASURE)
     # A wheel has nothing to measure with: better said before anything is looked for.
@@ -78,7 +90,10 @@ def measured(
     store = open_store(wish.results)
     job = _job(wish, layers, store, len(everything), len(cpus), say)
     open_child = functools.partial(Worker, cpus, isa.target_environment(wish.isa_cap))
-    outcome = measure(job, open_child, _open_library(wish.subject, cpus), progress=progress)
+    open_library = _open_library(wish.subject, cpus)
+    unprepared = Unprepared(job.operators, [one for one in layers if one.name in beside])
+    child = unprepared.beside(open_child)
+    outcome = unprepared.noted(measure(job, child, open_library, progress=progress))
     if wish.site is not None:
         say(f"sweep: {store.shown(store.put(outcome.sweep, outcome.samples, wish.site))}")
     return outcome.sweep, subjects.runner_of(outcome.sweep, job.operators.calibration)

@@ -20,6 +20,10 @@ Pick = Literal["typical", "high", "low"]
 ROOF_MIXES = ("fma", "mul+add")
 MEMORY = "DRAM"
 SHARED = "of its cores here"
+Curve = tuple[tuple[float, float], ...]
+# A prediction asks for the same few curves again and again: their medians are taken once.
+_CURVES: dict[tuple[int, str, int], tuple[Calibration, Curve]] = {}
+_MOST_CURVES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,10 +207,19 @@ def instances(calibration: Calibration, threads: int, level: str) -> int:
     return min(threads, math.ceil(cores / max(1, min(sharing))))
 
 
-def curve(
-    calibration: Calibration, benchmark: str, threads: int
-) -> tuple[tuple[float, float], ...]:
+def curve(calibration: Calibration, benchmark: str, threads: int) -> Curve:
     """Return (working set in bytes, typical bytes/s) of a curve, by ascending working set."""
+    key = (id(calibration), benchmark, threads)
+    # A record that is held keeps its identity from becoming another's.
+    held = _CURVES.get(key)
+    if held is None:
+        if len(_CURVES) >= _MOST_CURVES:
+            _CURVES.clear()
+        held = _CURVES[key] = (calibration, _curve(calibration, benchmark, threads))
+    return held[1]
+
+
+def _curve(calibration: Calibration, benchmark: str, threads: int) -> Curve:
     points = [
         (float(m.case.working_set_bytes), m.work.bytes_touched.total / _median_seconds(m))
         for m in calibration.measurements

@@ -7,6 +7,7 @@ bytes leave out what no executed tap names: rows and columns of the input, and o
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from roofline.errors import RooflineError
@@ -93,6 +94,8 @@ def _used_taps(shape: ConvShape, axis: int) -> int:
     return len(set().union(*set(valid_taps(shape, axis))))
 
 
+# The few that are kept are those of one layer, which is asked about many times in a row.
+@lru_cache(maxsize=8)
 def valid_taps(shape: ConvShape, axis: int) -> tuple[range, ...]:
     """Return, for each output position along an axis, the taps that fall inside the input."""
     size, outputs = _extent(shape, axis)

@@ -28,6 +28,7 @@ from roofline.records.comparison import (
     Verdict,
 )
 from roofline.records.conv import CONV_CLASSES, ConvShape, Layer, Pair, pair_text
+from roofline.records.explanation import Change, Explanation, Loss, Part, Waterfall
 from roofline.records.machine import Cache, Conditions, MachineSpec, Round, Software
 from roofline.records.sweep import Anchor, Sweep, Timing
 from roofline.records.tensors import ELEMENTWISE, ElementwiseShape, GemmShape
@@ -46,19 +47,23 @@ __all__ = [
     "Calibration",
     "Case",
     "Ceiling",
+    "Change",
     "Comparison",
     "Conditions",
     "ConvShape",
     "ElementwiseShape",
     "Errors",
+    "Explanation",
     "Finding",
     "GemmShape",
     "Kind",
     "Layer",
+    "Loss",
     "MachineSpec",
     "Measured",
     "Measurement",
     "Pair",
+    "Part",
     "Prediction",
     "Report",
     "Round",
@@ -73,6 +78,7 @@ __all__ = [
     "Traffic",
     "Unit",
     "Verdict",
+    "Waterfall",
     "Work",
     "pair_text",
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from roofline.records.conv import ConvShape
+from roofline.records.explanation import Explanation, Waterfall
 from roofline.records.work import Scalar, Work
 
 RUNGS = ("a", "b", "c", "d", "e", "f")
@@ -39,7 +40,7 @@ class Prediction:
 
     Attributes:
         rungs: seconds by rung of the ladder; None where it can't be told.
-        seconds: of the highest rung there is.
+        seconds: of the highest rung there is, unless another was asked for.
         low, high: the same with the calibration's best and worst round.
         terms: what the seconds are made of: "compute", "L2", "DRAM", "overhead", …
 
@@ -51,6 +52,16 @@ class Prediction:
     low: float
     high: float
     terms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def rung(self) -> str | None:
+        """The rung whose seconds these are; None where it is no rung's."""
+        return next((one for one in reversed(RUNGS) if self.rungs.get(one) == self.seconds), None)
+
+    @property
+    def best_rung(self) -> str | None:
+        """The highest rung that can be told."""
+        return next((one for one in reversed(RUNGS) if self.rungs.get(one) is not None), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +129,7 @@ class Report:
         tightness: by class, bound / measured of each layer, the best first.
         noise_floor: median relative difference when the same layer is measured twice; None
             when nothing was measured twice.
+        explanations, waterfalls: of the layers that were asked about.
 
     """
 
@@ -135,3 +147,5 @@ class Report:
     rung_errors: Mapping[str, Mapping[str, Errors]] = field(default_factory=dict)
     tightness: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     noise_floor: float | None = None
+    explanations: tuple[Explanation, ...] = ()
+    waterfalls: tuple[Waterfall, ...] = ()

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from roofline.errors import RooflineError
+from roofline.physics.envelope import envelope
 from roofline.physics.judge import by_class
 from roofline.records import Calibration, Report
 from roofline.view import canvas, captions
@@ -99,6 +100,7 @@ def _roofline(axes: Axes, report: Report, scene: Scene) -> None:
         marks.misses(axes, name, rows)
         marks.ticks(axes, name, marks.predicted_places(rows))
         marks.points(axes, name, marks.measured_places(rows))
+    marks.reached(axes, envelope(report.rows))
     label_bandwidths(axes, scene, INKS)
     label_rates(axes, scene, INKS)
     label_knees(axes, scene, INKS)
@@ -114,6 +116,8 @@ def _line(axes: Axes, line: Line) -> None:
 def _key(figure: Figure, report: Report) -> None:
     handles = [marks.handle(name, name) for name in by_class(report.rows)]
     handles.append(marks.tick_handle("predicted"))
+    if any(row.measured for row in report.rows):
+        handles += marks.reached_handles(report.subject)
     figure.legend(
         handles=handles,
         loc="upper left",
@@ -122,8 +126,8 @@ def _key(figure: Figure, report: Report) -> None:
         frameon=False,
         borderpad=0.0,
         borderaxespad=0.0,
-        handletextpad=0.2,
-        columnspacing=1.4,
+        handletextpad=0.45,
+        columnspacing=1.3,
     )
 
 

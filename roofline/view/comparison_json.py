@@ -31,7 +31,17 @@ def to_tree(report: Report) -> Tree:
         "rows": [row_tree(row) for row in report.rows],
         "summary": {name: dataclasses.asdict(one) for name, one in report.summary.items()},
         "noise_floor": report.noise_floor,
+        **_asked_for(report),
     }
+
+
+def _asked_for(report: Report) -> Tree:
+    """Return what is there only when it was asked for."""
+    made = {
+        "explanations": [dataclasses.asdict(one) for one in report.explanations],
+        "waterfalls": [dataclasses.asdict(one) for one in report.waterfalls],
+    }
+    return {name: some for name, some in made.items() if some}
 
 
 def heading(report: Report) -> Tree:
@@ -51,6 +61,7 @@ def row_tree(row: Comparison) -> Tree:
         "paper_seconds": rungs["a"],
         "roof_seconds": row.bound.seconds,
         "rungs": rungs,
+        "rung": row.prediction.rung,
         "predicted_seconds": row.prediction.seconds,
         "low_seconds": row.prediction.low,
         "high_seconds": row.prediction.high,
@@ -72,7 +83,7 @@ def finite(value: Any) -> Any:
     """Return plain data with null in place of numbers that JSON can't write."""
     if isinstance(value, Mapping):
         return {name: finite(one) for name, one in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

@@ -1,17 +1,23 @@
 """How the operators of a comparison are marked: a colour and a shape for each class."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from roofline.physics.envelope import Reached
 from roofline.physics.lessons import achieved
 from roofline.records import Comparison
 from roofline.view import canvas
 
 POINT = 5.2
 TICK = 7.0
+# The article's red line.
+RED = "#C00018"
+TYPICAL_LINE: Mapping[str, Any] = {"linewidth": 2.0, "linestyle": "-"}
+BEST_LINE: Mapping[str, Any] = {"linewidth": 1.0, "linestyle": (0, (4, 2))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +104,32 @@ def misses(axes: Axes, name: str, rows: Iterable[Comparison]) -> None:
     spans = [(x, predicted_rate(row), rate) for x, row, rate in _standing(rows)]
     xs, lows, highs = zip(*spans, strict=True) if spans else ((), (), ())
     axes.vlines(xs, lows, highs, color=MARKS[name].color, linewidth=0.7, alpha=0.5, zorder=5)
+
+
+def reached(axes: Axes, found: Sequence[Reached]) -> None:
+    """Draw what software reaches by intensity: its median, and its best in a thinner line."""
+    xs = [one.intensity for one in found]
+    for ys, style in (
+        ([one.best for one in found], BEST_LINE),
+        ([one.typical for one in found], TYPICAL_LINE),
+    ):
+        # White beneath: points and ticks of every colour lie around it.
+        axes.plot(xs, ys, color="white", linewidth=style["linewidth"] + 2, alpha=0.7, zorder=7.5)
+        axes.plot(xs, ys, color=RED, zorder=8, **style)
+
+
+def reached_handles(subject: str) -> list[Line2D]:
+    """Return the legend's entries of these lines."""
+    return [
+        Line2D(
+            [],
+            [],
+            color=RED,
+            label=f"reached by software ({subject}): median by intensity",
+            **TYPICAL_LINE,
+        ),
+        Line2D([], [], color=RED, label="the best", **BEST_LINE),
+    ]
 
 
 def measured_places(rows: Iterable[Comparison]) -> list[tuple[float, float]]:

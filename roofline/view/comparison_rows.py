@@ -35,6 +35,8 @@ def conditions(report: Report) -> Iterator[Row]:
     yield "subject", f"{report.subject}, {cores}, {report.cache} caches"
     if report.libraries:
         yield "library", _library(report)
+    if words := _rung(report):
+        yield "prediction", words
     if verdicts := ", ".join(_counts(report)):
         yield "verdicts", verdicts
     if whole := report.summary.get("all"):
@@ -123,6 +125,14 @@ def percent(share: float) -> str:
     """Format a share as percent: whole from ten on, else with one decimal."""
     whole = share == 0 or abs(share) >= 0.0995
     return f"{100 * share:.{0 if whole else 1}f} %"
+
+
+def _rung(report: Report) -> str:
+    """Name the rung that was asked for, where it isn't the best there is."""
+    found = {row.prediction.rung for row in report.rows}
+    best = {row.prediction.best_rung for row in report.rows}
+    asked = found.pop() if len(found) == 1 and found != best else None
+    return f"rung {asked}: {RUNG_MEANINGS[asked]}" if asked else ""
 
 
 def _counts(report: Report) -> Iterator[str]:

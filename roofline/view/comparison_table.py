@@ -9,6 +9,7 @@ from rich.text import Text
 
 from roofline.records import Comparison, Report, Verdict
 from roofline.view import comparison_rows as rows
+from roofline.view import explanation_table
 from roofline.view.table import blank, pairs, sheet
 
 # As wide as the longest single word: what is rare and long wraps and takes no room from layers.
@@ -36,6 +37,8 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         yield sheet(section)
         if section.columns == rows.ERRORS:
             yield Padding(Text(rows.noise_floor(report)), (1, 0, 0, 0))
+    if report.explanations or report.waterfalls:
+        yield explanation_table.render(report)
 
 
 def _layers(report: Report) -> Table:
