@@ -60,8 +60,8 @@ def test_the_later_golden_calibration_holds_the_kinds_of_ceilings_that_there_are
     record = loads(LATER["calibration"].read_text())
     assert isinstance(record, Calibration)
     assert record.valid
-    # Divides, roots and exponentials came after it.
-    assert {c.kind for c in record.ceilings} == set(get_args(Kind)) - {"operation"}
+    # Divides, roots and exponentials came after it, and memory by node.
+    assert {c.kind for c in record.ceilings} == set(get_args(Kind)) - {"operation", "node"}
     waits = [c.typical for c in record.ceilings if c.kind == "latency"]
     assert waits == sorted(waits)
     assert {c.mix for c in record.ceilings if c.kind == "compute"} == {

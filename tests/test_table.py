@@ -155,3 +155,15 @@ def test_the_frame_has_one_row_a_ceiling_in_si_units() -> None:
     assert row["paper"] == 460.8e9
     assert row["interval_low"] == 74e9 * 0.99
     assert row["machine"] == calibration.machine.id
+
+
+@pytest.mark.parametrize(("apart", "shown"), [(20, True), (3, False)])
+def test_a_figure_that_lost_many_windows_is_doubted_with_their_number(
+    apart: int, shown: bool
+) -> None:
+    calibration = build.calibration()
+    fma = next(c for c in calibration.ceilings if c.kind == "compute")
+    lost = replace(fma, evidence={**fma.evidence, "set_apart": apart, "windows": 49})
+    others = tuple(c for c in calibration.ceilings if c is not fma)
+    text = unwrapped(replace(calibration, ceilings=(lost, *others)))
+    assert (f"{apart} of 49 windows set apart" in text) is shown
