@@ -18,7 +18,7 @@ from benchmarks.assembly import (
     registers,
 )
 from benchmarks.clock import build_scalar, build_vector
-from benchmarks.conv import micro
+from benchmarks.conv import lanes, micro
 from benchmarks.mnemonics import (
     add,
     divide,
@@ -176,14 +176,15 @@ def test_the_chains_of_the_clock_are_as_long_as_they_say() -> None:
 
 def convolutions() -> dict[str, tuple[Callable[[int], int], int]]:
     """Return micro-kernels of 128 bits and the multiply-adds in a turn of their loops."""
-    narrow = {"group_in": 2, "group_out": 2, "first": 0}
+    narrow = {"channels": 2, "slot_in": 2, "slot_out": 2, "first": 0}
     return {
         "broadcast 7 x 3": (micro.build_broadcast("float32", BITS, True, 7, 3, 1, 1), 21),
         "broadcast 6 x 4": (micro.build_broadcast("float32", BITS, True, 6, 4, 4, 1), 24),
         "broadcast 12 x 2": (micro.build_broadcast("float64", BITS, True, 12, 2, 1, 1), 24),
-        "lanes": (micro.build_lanes("float32", BITS, True, 8, 3, 1, 1), 24),
-        "lanes, stride 2": (micro.build_lanes("float64", BITS, True, 6, 3, 2, 1), 18),
-        "shuffle": (micro.build_shuffle("float32", BITS, True, 8, 3, 1, 1, **narrow), 48),
+        "lanes": (lanes.build_lanes("float32", BITS, True, 8, 3, 1, 1, 0, 0, 0), 24),
+        "lanes, stride 2": (lanes.build_lanes("float64", BITS, True, 6, 3, 2, 1, 0, 0, 0), 18),
+        "rows": (lanes.build_lanes("float32", BITS, True, 8, 3, 1, 1, 1, 0, 3), 69),
+        "shuffle": (lanes.build_shuffle("float32", BITS, True, 8, 3, 1, 1, 0, 0, **narrow), 48),
     }
 
 

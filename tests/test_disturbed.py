@@ -73,6 +73,22 @@ def test_whole_pipes_need_no_explanation() -> None:
         assert not disturbed.held_back(GUEST, fma(pipes, NOISY))
 
 
+@pytest.mark.parametrize(("pipes", "mix"), [(2.15, "fma"), (1.08, "fma"), (1.06, "dot")])
+def test_a_little_more_than_whole_pipes_may_be_chains_that_were_held_up(
+    pipes: float, mix: str
+) -> None:
+    """Only where windows were set apart: rounds that differ say nothing of the clock."""
+    assert disturbed.run_ahead(GUEST, fma(pipes, OFTEN, mix))
+    assert disturbed.own_pipes(GUEST, fma(pipes, OFTEN, mix)) is None
+    assert not disturbed.run_ahead(GUEST, fma(pipes, NOISY | SELDOM, mix))
+    assert not disturbed.run_ahead(BARE, fma(pipes, OFTEN, mix))
+
+
+@pytest.mark.parametrize("pipes", [1.0, 1.9, 2.0, 2.05, 2.4, 2.8, 4.0])
+def test_whole_pipes_and_a_clock_that_is_wrong_are_no_such_case(pipes: float) -> None:
+    assert not disturbed.run_ahead(GUEST, fma(pipes, OFTEN))
+
+
 def test_figures_are_compared_by_the_pipes_that_neighbours_left_a_little_of() -> None:
     assert disturbed.own_pipes(GUEST, fma(1.87, NOISY)) == 2.0
     assert disturbed.own_pipes(GUEST, fma(1.87, STEADY)) == pytest.approx(1.87)

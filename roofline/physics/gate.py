@@ -113,6 +113,13 @@ def _whole_pipes(machine: MachineSpec, ceiling: Ceiling) -> Iterator[Finding]:
             "would read alike",
             "make calibrate, at another hour",
         )
+    elif disturbed.run_ahead(machine, ceiling):
+        yield _doubtful(
+            f"{_title(ceiling)} reads {pipes:.2f} pipes, a little more than a whole number: noisy",
+            "many windows were set apart, as neighbours held up the chains that tell the clock; a "
+            "count a little too high would read alike",
+            "make calibrate, at another hour",
+        )
     else:
         yield _invalid(
             f"{_title(ceiling)} reads {_number(ceiling, 'flop_per_cycle'):.1f} FLOP/cycle: "
