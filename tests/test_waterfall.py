@@ -94,13 +94,14 @@ def test_what_the_system_costs_is_the_unprepared_run_beyond_the_pinned_one_and_c
     )
 
 
-def test_an_interval_around_nothing_is_none_measurable() -> None:
-    for interval, measurable in (((-1e-5, 2e-5), False), ((1e-5, 2e-5), True)):
+def test_an_interval_around_nothing_is_told_by_its_width() -> None:
+    told = {(-1e-5, 2e-5): "none measurable", (-1e-4, 2e-5): "undecided", (1e-5, 2e-5): ""}
+    for interval, words in told.items():
         timed = Timed(pinned=2e-4, unpinned=2e-4, unprepared=2.1e-4, interval=interval)
         one = fall(THIN, timed)
-        assert one.losses[-2].measurable is measurable
+        assert one.losses[-2].measurable is not bool(words)
         rows = {row[0]: row for row in waterfall_rows.waterfall(one).rows}
-        assert rows["operating system"][3].startswith("none measurable") is not measurable
+        assert rows["operating system"][3].startswith(f"{words}: " if words else "threads")
 
 
 def test_a_machine_without_paper_falls_from_its_measured_roof() -> None:

@@ -88,7 +88,7 @@ def test_colours_tell_losses_from_gains_and_from_what_is_not_known() -> None:
 
 def test_words_say_what_was_not_measured() -> None:
     assert "not measured" in words(drawn(falls([PINNED])))
-    assert "none measurable" in words(drawn(falls([UNSURE])))
+    assert "undecided" in words(drawn(falls([UNSURE])))
     assert "3 ms" in words(drawn(falls([LOOSE])))
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Protocol
 
 from roofline.comparing import parts
 from roofline.comparing.names import chosen, slower
 from roofline.comparing.operators import Operators
+from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.physics.alternatives import alternatives
-from roofline.physics.isa import Vector
 from roofline.physics.roof import compute_ceiling, team_sizes
 from roofline.physics.tiling import Tiling, lanes_of
 from roofline.records import (
-    Calibration,
     Change,
     Comparison,
     Explanation,
@@ -36,32 +34,7 @@ _MOVED = 0.03
 Cut = Callable[[Layer], Tiling | None]
 
 
-class Runs(Protocol):
-    """A dataclass that knows how some subject runs layers on a calibrated machine."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def calibration(self) -> Calibration:
-        """What the machine reaches."""
-
-    @property
-    def threads(self) -> int:
-        """Size of the team."""
-
-    @property
-    def cold(self) -> bool:
-        """Whether no cache holds the data."""
-
-    @property
-    def vector(self) -> Vector:
-        """The widest vectors of the machine."""
-
-    def predict(self, layer: Layer) -> Prediction:
-        """Return how long a layer should take."""
-
-
-def explained(report: Report, operators: Runs, names: Sequence[str], cut: Cut) -> Report:
+def explained(report: Report, operators: Runner, names: Sequence[str], cut: Cut) -> Report:
     """Return the report with explanations of the layers that were asked about.
 
     Args:
@@ -79,7 +52,7 @@ def explained(report: Report, operators: Runs, names: Sequence[str], cut: Cut) -
     return replace(report, explanations=tuple(_drifted(one, report, operators) for one in found))
 
 
-def _drifted(one: Explanation, report: Report, runs: Runs) -> Explanation:
+def _drifted(one: Explanation, report: Report, runs: Runner) -> Explanation:
     """Return the explanation with what the machine's drift since its calibration comes to."""
     compute = compute_ceiling(runs.calibration, runs.threads, one.shape.dtype)
     ratio = report.drift.get(compute.name, 1.0) if compute else 1.0
@@ -99,7 +72,7 @@ def as_chosen(_layer: Layer) -> Tiling | None:
     return None
 
 
-def recorded(sweep: Sweep, runs: Runs) -> Cut:
+def recorded(sweep: Sweep, runs: Runner) -> Cut:
     """Return how each layer of a sweep was tiled when it was timed; only our kernels' is known."""
     if not isinstance(runs, Operators):
         return as_chosen
@@ -108,7 +81,7 @@ def recorded(sweep: Sweep, runs: Runs) -> Cut:
     return lambda layer: operators.recorded(timings[layer.name])
 
 
-def _explanation(row: Comparison, runs: Runs, cut: Cut) -> Explanation:
+def _explanation(row: Comparison, runs: Runner, cut: Cut) -> Explanation:
     layer = Layer(name=row.name, shape=row.shape)
     found = _dissected(row, layer, runs, cut)
     rung = "d" if found else _highest(row.prediction)
@@ -133,7 +106,7 @@ def _explanation(row: Comparison, runs: Runs, cut: Cut) -> Explanation:
     )
 
 
-def _dissected(row: Comparison, layer: Layer, runs: Runs, cut: Cut) -> parts.Dissected | None:
+def _dissected(row: Comparison, layer: Layer, runs: Runner, cut: Cut) -> parts.Dissected | None:
     """Return the parts of our own kernels; other subjects' tiles aren't known."""
     if not isinstance(runs, Operators):
         return None
@@ -145,7 +118,7 @@ def _highest(prediction: Prediction) -> str:
     return next(rung for rung in "dcba" if prediction.rungs.get(rung) is not None)
 
 
-def _coarse(prediction: Prediction, runs: Runs, seconds: float, dtype: str) -> Iterator[Part]:
+def _coarse(prediction: Prediction, runs: Runner, seconds: float, dtype: str) -> Iterator[Part]:
     """Yield the terms of a prediction that isn't of our kernels; hidden ones cost nothing."""
     terms, work = prediction.terms, prediction.work
     additive = abs(sum(terms.values()) - seconds) <= _ROUNDING * seconds
@@ -160,7 +133,7 @@ def _coarse(prediction: Prediction, runs: Runs, seconds: float, dtype: str) -> I
     yield from parts.outside(costs, work.bytes_touched, runs.calibration)
 
 
-def _arithmetic(seconds: float, work: Work, runs: Runs, dtype: str) -> Iterator[Part]:
+def _arithmetic(seconds: float, work: Work, runs: Runner, dtype: str) -> Iterator[Part]:
     """Yield what valid taps need at the peak, and what else the operations take."""
     peak = compute_ceiling(runs.calibration, runs.threads, dtype)
     executed = work.flops if work.flops_executed is None else work.flops_executed
@@ -188,7 +161,7 @@ def _binds(row: Comparison, shares: Sequence[Part]) -> str:
     return f"{text}. What costs most beside arithmetic: {costly.name}, {share:.0f} % of the time."
 
 
-def _beside(runs: Runs, layer: Layer) -> Iterator[str]:
+def _beside(runs: Runner, layer: Layer) -> Iterator[str]:
     touch = parts.first_touch(runs.calibration, layer.shape, runs.threads)
     if isinstance(runs, Operators):
         yield "Page faults: none in this time, all memory was touched before."
@@ -199,7 +172,7 @@ def _beside(runs: Runs, layer: Layer) -> Iterator[str]:
         )
 
 
-def _changes(operators: Runs, layer: Layer, rung: str) -> Iterator[Change]:
+def _changes(operators: Runner, layer: Layer, rung: str) -> Iterator[Change]:
     """Yield what the same rung says of other shapes, teams and caches."""
     here = operators.predict(layer)
     for one in alternatives(layer.shape, lanes_of(operators.vector, layer.shape.dtype)):
@@ -215,7 +188,7 @@ def _changes(operators: Runs, layer: Layer, rung: str) -> Iterator[Change]:
 
 
 def _change(
-    operators: Runs,
+    operators: Runner,
     other: Layer,
     what: str,
     here: Prediction,

@@ -7,12 +7,14 @@ from roofline.comparing.operators import Operators
 from roofline.physics import anatomy, cores, pressure, tiling
 from roofline.physics.anatomy import Inside
 from roofline.physics.isa import Vector
+from roofline.physics.library import REORDERS
 from roofline.physics.roof import MEMORY, cache_levels
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import conv_work
 from roofline.records import Calibration, ConvShape, Layer, Part, Prediction, Traffic, Work
 from roofline.units import capacity, rate, significant
 
+_COPIES = "copies between layouts, or of taps into a matrix, that each call makes"
 COMPUTE, OVERHEAD = "compute", "overhead"
 CALL = "call overhead"
 _PAGE = 4096
@@ -66,7 +68,8 @@ def outside(terms: Mapping[str, float], moved: Traffic, calibration: Calibration
             about = _traffic_words(name, moved, seconds, calibration)
             yield Part(name=f"{name} traffic", seconds=seconds, about=about, bytes=moved.total)
         elif name != COMPUTE:
-            yield Part(name=name, seconds=seconds, about=f"{name} that this subject makes")
+            about = _COPIES if name == REORDERS else f"{name} of this subject"
+            yield Part(name=name, seconds=seconds, about=about)
 
 
 def _inside(operators: Operators, layer: Layer, cut: Tiling) -> Inside | None:

@@ -13,7 +13,7 @@ from roofline.records import Calibration, Report, Waterfall
 from roofline.units import duration
 from roofline.view import canvas, captions
 from roofline.view.comparison_rows import percent
-from roofline.view.waterfall_rows import SMALL
+from roofline.view.waterfall_rows import SMALL, doubt
 
 WIDTH = 9.6
 TOP, BOTTOM, GAP = 1.0, 0.75, 0.5
@@ -94,8 +94,8 @@ def _bars(one: Waterfall) -> Iterator[Bar]:
         if abs(loss.seconds) > SMALL * one.seconds:
             sign, color = ("+ ", LOST) if loss.seconds > 0 else ("- ", GAINED)
             words = sign + _words(abs(loss.seconds), one.seconds)
-            if not loss.measurable:
-                color, words = UNKNOWN, f"{words}: none measurable"
+            if why := doubt(loss, one):
+                color, words = UNKNOWN, f"{words}: {why}"
             yield Bar(name=loss.name, start=before, end=reached, color=color, words=words)
     words = duration(one.seconds)
     yield Bar(name="measured", start=0.0, end=one.seconds, color=WHOLE, words=words)
@@ -145,7 +145,7 @@ def _key(figure: Figure, height: float) -> None:
         Patch(color=WHOLE, label="a whole time"),
         Patch(color=LOST, label="a step that takes longer"),
         Patch(color=GAINED, label="a step that saves"),
-        Patch(color=UNKNOWN, label="none that could be measured"),
+        Patch(color=UNKNOWN, label="undecided, or not measurable"),
     ]
     figure.legend(
         handles=patches,
