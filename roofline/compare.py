@@ -171,6 +171,8 @@ def _predicted(options: argparse.Namespace) -> int:
     answer, operators = predicted(wish, layers, open_store(options.results))
     answer = headline(_explained(options, answer, operators), options.rung)
     _say(options, f"calibration: {answer.calibration}, of {answer.machine}")
+    if answer.subject != "ours":
+        _say(options, f"what a call of {answer.subject} costs there isn't known: it is left out")
     _show(options, answer, (), operators.calibration)
     return 0
 

@@ -57,7 +57,11 @@ def run(options: argparse.Namespace, host: Host, cpus: tuple[int, ...], facts: F
         check_layers(name, layers, host.vectors[0], host.memory_available)
     report = _measured(options, listed, team, calibration, peak, wanted, absent, facts)
     section = markdown(report)
-    print(json.dumps(as_dict(report), indent=1) if options.json else section, end="", flush=True)
+    print(
+        json.dumps(as_dict(report), indent=1) + "\n" if options.json else section,
+        end="",
+        flush=True,
+    )
     if options.markdown is not None:
         write_section(options.markdown, section, markers(options))
     return 0
