@@ -6,6 +6,7 @@ clock and L1 bandwidth are the calibration's, and so is what a neighbour on the 
 starts; what it doesn't measure stands in `cores`.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,9 +101,15 @@ def loads(costs: Sequence[Unit], threads: int) -> list[float]:
 
 def units(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates) -> list[Unit]:
     """Return the units of one image, in the order in which the kernels run them."""
-    flat, kernels = flattened(shape), _Kernels(shape, tiling, core, rates)
-    parts = (list(spans(flat, tiling, part)) for part in row_blocks(flat, tiling))
-    return [unit for found in parts for unit in kernels.units(found)]
+    kernels = _Kernels(shape, tiling, core, rates)
+    return [unit for found in _parts(shape, tiling) for unit in kernels.units(found)]
+
+
+# A layer is asked about with typical, best and worst rates, one after the other.
+@functools.lru_cache(maxsize=8)
+def _parts(shape: ConvShape, tiling: Tiling) -> tuple[tuple[Span, ...], ...]:
+    flat = flattened(shape)
+    return tuple(tuple(spans(flat, tiling, part)) for part in row_blocks(flat, tiling))
 
 
 @dataclass(frozen=True, slots=True)

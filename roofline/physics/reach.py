@@ -4,6 +4,7 @@ Where channels are lanes, a tile's inputs are loaded once for all taps. At the e
 of them lie outside of the image; those are left out, with the products that they would make.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,13 +31,7 @@ class Reach:
 
     def uses(self) -> Mapping[int, list[tuple[int, int]]]:
         """Return, by input, which (output column, tap) multiply it; in order."""
-        found: dict[int, list[tuple[int, int]]] = {}
-        for column in range(self.columns):
-            for tap in range(self.taps):
-                place = column * self.stride + tap * self.dilation
-                if self.before <= place < self.width - self.after:
-                    found.setdefault(place, []).append((column, tap))
-        return dict(sorted(found.items()))
+        return _uses(self)
 
     @property
     def width(self) -> int:
@@ -47,3 +42,15 @@ class Reach:
     def products(self) -> int:
         """Multiply-adds of whole vectors."""
         return sum(map(len, self.uses().values()))
+
+
+# Layers, and the tiles of one layer, ask for the same ones again and again.
+@functools.lru_cache(maxsize=4096)
+def _uses(reach: Reach) -> Mapping[int, list[tuple[int, int]]]:
+    found: dict[int, list[tuple[int, int]]] = {}
+    for column in range(reach.columns):
+        for tap in range(reach.taps):
+            place = column * reach.stride + tap * reach.dilation
+            if reach.before <= place < reach.width - reach.after:
+                found.setdefault(place, []).append((column, tap))
+    return dict(sorted(found.items()))
