@@ -164,30 +164,35 @@ def test_a_row_is_cut_into_the_fewest_even_pieces(total: int, most: int) -> None
 def test_a_chunk_s_weights_stay_near(c_in: int, c_out: int, kernel: int) -> None:
     cut = choose(conv(c_in, c_out, 14, kernel), AVX512, machine(l2=512 * KIB))
     block = cut.blocks * cut.lanes**2 * kernel**2 * 4
-    steps = cut.chunk * cut.lanes * kernel**2
-    assert cut.chunk == 1 or cut.chunk * block <= 128 * KIB
-    # Beyond the first level only as far as a chunk needs to be worth its sums' way to memory.
-    assert cut.chunk * block <= 48 * KIB or steps < 256 + cut.lanes * kernel**2
+    assert cut.chunk == 1 or cut.chunk * block <= 0.6 * 48 * KIB
+    # Each row of inputs is a stream of its own.
+    assert cut.chunk == 1 or cut.chunk * kernel <= 8
     assert cut.chunk <= math.ceil(c_in / cut.lanes)
 
 
 def test_chunks_are_even_and_no_more_than_needed() -> None:
-    cut = choose(conv(1000, 64, 14, 1), AVX2, machine(l2=512 * KIB))
-    block = cut.blocks * cut.lanes**2 * 4
-    room = int(0.6 * 48 * KIB) // block
-    assert math.ceil(125 / cut.chunk) == math.ceil(125 / room)
-    assert cut.chunk == math.ceil(125 / math.ceil(125 / room))
+    """125 vectors of channels by eights are sixteen chunks; by fours, of three rows each, more."""
+    flat, three = (choose(conv(1000, 64, 14, size), AVX2, MACHINE).chunk for size in (1, 3))
+    assert flat == math.ceil(125 / 16) == 8
+    assert three == math.ceil(125 / 63) == 2
 
 
 def test_a_core_s_share_of_a_second_level_counts() -> None:
     """Four cores on one cache leave each a quarter of it; hardware threads share a core's part."""
 
-    def chunk(shared_by: int, threads: int) -> int:
+    def rows(shared_by: int, threads: int) -> int:
         cache = Cache(level=2, kind="unified", size_bytes=512 * KIB, shared_by=shared_by)
         host = make_machine(caches=(cache,), cores=4, threads=threads)
-        return choose(conv(2048, 64, 14), AVX512, host).chunk
+        return choose(conv(16, 16, 112), AVX512, host).rows
 
-    assert chunk(1, 4) == chunk(2, 8) > chunk(2, 4)
+    assert rows(1, 4) == rows(2, 8) > rows(2, 4)
+
+
+def test_inputs_have_all_of_the_second_level_where_weights_pass_through_it_anyway() -> None:
+    """Each part of the rows reads all weights again: 400 KB of inputs in one part, or in three."""
+    few, many = (choose(conv(512, out, 14), AVX2, machine(l2=512 * KIB)) for out in (16, 512))
+    assert many.rows == 14
+    assert few.rows == 5
 
 
 def test_a_block_of_rows_fits_half_of_the_second_level() -> None:
@@ -249,7 +254,7 @@ def test_a_machine_that_reports_no_caches_gets_a_tiling() -> None:
     """An instruction cache is no report either."""
     code = Cache(level=2, kind="instruction", size_bytes=KIB, shared_by=1)
     silent, odd = (make_machine(caches=caches) for caches in ((), (code,)))
-    shape = conv(512, 512, 28, 1)
+    shape = conv(64, 512, 28, 1)
     assert choose(shape, AVX512, silent) == choose(shape, AVX512, odd)
     assert choose(shape, AVX512, silent) == choose(shape, AVX512, machine(256 * KIB, 8192 * KIB))
 

@@ -44,9 +44,9 @@ _FEW_LANES, _CONSTANT_TILE, _LEAST_TILE = 4, 6, 4
 _PRODUCTS = 3
 # Units of work a thread, so that one of them more or less hardly matters.
 _UNITS = 6
-# A chunk's weights fill that share of the first cache level, beside inputs that pass by, unless so
-# many steps (a channel and tap each) are needed to outweigh its sums' way to memory and back.
-_L1_WEIGHTS, _LEAST_STEPS = 0.6, 256
+# A chunk's weights fill that share of the first cache level, beside inputs that pass by. Its inputs
+# are so many rows at most, each in memory of its own: hardware doesn't follow more of them at once.
+_L1_WEIGHTS, _MOST_STREAMS = 0.6, 8
 
 
 def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int = 1) -> Tiling:
@@ -132,9 +132,8 @@ def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:
     item, taps = ITEM_BYTES[shape.dtype], shape.kernel[0] * shape.kernel[1]
     block = tiling.blocks * tiling.lanes**2 * taps * item
     total = -(-shape.group_in // tiling.lanes)
-    worthwhile = -(-_LEAST_STEPS // (tiling.lanes * taps))
-    near = max(int(_L1_WEIGHTS * caches[1]) // block, worthwhile)
-    pieces = -(-total // max(1, min(near, caches[2] // 4 // block)))
+    near = int(_L1_WEIGHTS * caches[1]) // block
+    pieces = -(-total // max(1, min(near, _MOST_STREAMS // shape.kernel[0])))
     return -(-total // pieces)
 
 
@@ -148,8 +147,18 @@ def _rows(shape: ConvShape, tiling: Tiling, cache: int) -> int:
     else:
         step, total = shape.width * shape.stride[0] * depth * item, shape.out_height
         halo = shape.kernel[0] * shape.dilation[0] // shape.stride[0]
-    fitting = max(1, cache // 2 // step - halo)
+    # Weights that don't stay there come again for each part: then inputs have all of it.
+    room = cache if _weights(shape, tiling) > cache else cache // 2
+    fitting = max(1, room // step - halo)
     return math.ceil(total / math.ceil(total / fitting))
+
+
+def _weights(shape: ConvShape, tiling: Tiling) -> int:
+    """Return the bytes of all weights that one part of the rows needs."""
+    if tiling.strategy != "broadcast":
+        return 0
+    taps = shape.kernel[0] * shape.kernel[1]
+    return shape.group_out * shape.group_in * taps * ITEM_BYTES[shape.dtype]
 
 
 def _shared_rows(shape: ConvShape, tiling: Tiling, threads: int) -> int:
