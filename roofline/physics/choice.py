@@ -45,8 +45,8 @@ _PRODUCTS = 3
 # Units of work a thread, so that one of them more or less hardly matters.
 _UNITS = 6
 # A chunk's weights fill that share of the first cache level, beside inputs that pass by. Its inputs
-# are so many rows at most, each in memory of its own: hardware doesn't follow more of them at once.
-_L1_WEIGHTS, _MOST_STREAMS = 0.6, 8
+# lie in so many planes at most: hardware doesn't follow more of them at once.
+_L1_WEIGHTS, _MOST_PLANES = 0.6, 8
 
 
 def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int = 1) -> Tiling:
@@ -133,7 +133,7 @@ def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:
     block = tiling.blocks * tiling.lanes**2 * taps * item
     total = -(-shape.group_in // tiling.lanes)
     near = int(_L1_WEIGHTS * caches[1]) // block
-    pieces = -(-total // max(1, min(near, _MOST_STREAMS // shape.kernel[0])))
+    pieces = -(-total // max(1, min(near, _MOST_PLANES)))
     return -(-total // pieces)
 
 
