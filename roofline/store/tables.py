@@ -140,20 +140,21 @@ _Section = tuple[Sequence[_Row], list[str]]
 
 def _merged(sections: list[_Section], encode: Callable[[object], str]) -> list[_Section]:
     """Join neighbouring sections for as long as that makes the file shorter."""
-    joined: dict[tuple[int, int], _Section] = {}
+    # The pair is kept beside what it is joined to: an id is free again when its object is gone.
+    joined: dict[tuple[int, int], tuple[_Section, _Section, _Section]] = {}
     while len(sections) > 1:
         best, place = 0, -1
         for index, (one, other) in enumerate(pairwise(sections)):
             key = (id(one), id(other))
             if key not in joined:
-                joined[key] = _section([*one[0], *other[0]], encode)
-            saved = _length(one) + _length(other) - _length(joined[key])
+                joined[key] = one, other, _section([*one[0], *other[0]], encode)
+            saved = _length(one) + _length(other) - _length(joined[key][-1])
             if saved > best:
                 best, place = saved, index
         if place < 0:
             break
         pair = sections[place : place + 2]
-        sections[place : place + 2] = [joined[id(pair[0]), id(pair[1])]]
+        sections[place : place + 2] = [joined[id(pair[0]), id(pair[1])][-1]]
     return sections
 
 
