@@ -43,10 +43,11 @@ def test_what_is_pushed_by_one_is_pulled_by_another(
     assert len(answer(capsys, "push", url, "--results", str(kept))["new"]) == CARRIED
     assert answer(capsys, "push", url, "--results", str(kept))["kept"] == CARRIED
     first = answer(capsys, "pull", url, "--results", here, "--machine", "intel")
-    assert len(first["new"]) == 2
+    assert len(first["new"]) == len([*REFERENCE.glob("intel-*/*/*Z-????????????.json")]) > 1
     # Interrupted or partial, the next one goes on.
     rest = answer(capsys, "pull", url, "--results", here)
-    assert (len(rest["new"]), rest["kept"], rest["refused"]) == (4, 2, {})
+    assert (len(rest["new"]) + rest["kept"], rest["refused"]) == (CARRIED, {})
+    assert rest["kept"] == len(first["new"])
     mine = sorted(p.name for p in Path(here).rglob("*") if p.is_file())
     assert mine == sorted(p.name for p in kept.glob("*/*/*/*") if p.is_file())
     listed = answer(capsys, "list", "--results", url)
