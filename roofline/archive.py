@@ -147,9 +147,24 @@ def _copy(options: argparse.Namespace, source: Store, target: Store) -> int:
     if options.verb == "push" and not options.site:
         # Whatever lies at the site "local" was kept for oneself.
         wanted = _given(wanted)
+        _tell_kept_back(source)
     with Bar(sys.stderr) as bar:
         copied = transfer(source.shelf, target.shelf, wanted, bar.show)
     return _copied(options, copied)
+
+
+def _tell_kept_back(source: Store) -> None:
+    from roofline.store.files import LOCAL_SITE
+    from roofline.store.shelf import is_record
+
+    places = source.shelf.places()
+    own = sum(is_record(place) and place.site == LOCAL_SITE for place in places)
+    if own:
+        print(
+            f"kept back: {own} of the site {LOCAL_SITE}, which is yours alone: calibrate with "
+            f"--site NAME, or push with --site {LOCAL_SITE}.",
+            file=sys.stderr,
+        )
 
 
 def _given(wanted: Callable[[Any], bool]) -> Callable[[Any], bool]:

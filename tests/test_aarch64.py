@@ -5,6 +5,7 @@ instructions that they should, on vector registers, and that nothing spills.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 import pytest
 
@@ -33,6 +34,7 @@ from benchmarks.mnemonics import (
     stores,
     vector_store,
 )
+from roofline.physics.reach import Reach
 from roofline.records import Case
 from tests.cross import listing
 
@@ -177,14 +179,18 @@ def test_the_chains_of_the_clock_are_as_long_as_they_say() -> None:
 def convolutions() -> dict[str, tuple[Callable[[int], int], int]]:
     """Return micro-kernels of 128 bits and the multiply-adds in a turn of their loops."""
     narrow = {"channels": 2, "slot_in": 2, "slot_out": 2, "first": 0}
+
+    def lane_kernel(name: str, dtype: str, *reach: int, **more: int) -> Callable[[int], int]:
+        return getattr(lanes, name)(dtype, BITS, True, **asdict(Reach(*reach)), **more)
+
     return {
         "broadcast 7 x 3": (micro.build_broadcast("float32", BITS, True, 7, 3, 1, 1), 21),
         "broadcast 6 x 4": (micro.build_broadcast("float32", BITS, True, 6, 4, 4, 1), 24),
         "broadcast 12 x 2": (micro.build_broadcast("float64", BITS, True, 12, 2, 1, 1), 24),
-        "lanes": (lanes.build_lanes("float32", BITS, True, 8, 3, 1, 1, 0, 0, 0), 24),
-        "lanes, stride 2": (lanes.build_lanes("float64", BITS, True, 6, 3, 2, 1, 0, 0, 0), 18),
-        "rows": (lanes.build_lanes("float32", BITS, True, 8, 3, 1, 1, 1, 0, 3), 69),
-        "shuffle": (lanes.build_shuffle("float32", BITS, True, 8, 3, 1, 1, 0, 0, **narrow), 48),
+        "lanes": (lane_kernel("build_lanes", "float32", 8, 3, rows=0), 24),
+        "lanes, stride 2": (lane_kernel("build_lanes", "float64", 6, 3, 2, rows=0), 18),
+        "rows": (lane_kernel("build_lanes", "float32", 8, 3, 1, 1, 1, rows=3), 69),
+        "shuffle": (lane_kernel("build_shuffle", "float32", 8, 3, **narrow), 48),
     }
 
 

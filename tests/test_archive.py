@@ -59,7 +59,10 @@ def test_what_was_kept_for_oneself_is_not_pushed_unasked(
 ) -> None:
     here, there = str(tmp_path / "a"), str(tmp_path / "b")
     Store(Path(here)).put(make_calibration(), None, "local")
-    assert answer(capsys, "push", there, "--results", here)["new"] == []
+    assert main(["push", there, "--results", here]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("0 new")
+    assert "kept back: 1 of the site local" in told.err
     assert len(answer(capsys, "push", there, "--results", here, "--site", "local")["new"]) == 1
 
 

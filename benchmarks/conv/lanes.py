@@ -11,124 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.conv import words
-from benchmarks.conv.tile import Tile
+from benchmarks.conv.tile import Taps, Tile
 from benchmarks.simd import Emitter, Value, kernel
 from roofline.physics.reach import Reach
 
 Pick = Callable[[Value], Value]
-
-
-def build_lanes(
-    dtype: str,
-    bits: int,
-    fused: bool,
-    columns: int,
-    taps: int,
-    stride: int,
-    dilation: int,
-    before: int,
-    after: int,
-    rows: int,
-) -> Callable[[int], int]:
-    """Make the depthwise kernel: a channel a lane, each input loaded once for all its taps.
-
-    With `rows`, so many kernel rows follow each other in the code; else they are counted.
-    """
-    reach = Reach(columns, taps, stride, dilation, before, after)
-
-    def emit(builder: Any, entry: Value) -> None:
-        e = Emitter(builder, dtype, bits)
-        tile, row = Tile(e, entry, columns, 1), _Row(e, reach, fused=fused)
-
-        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
-            return row.run(x, weights, values, lambda value: value)
-
-        tile.run(lambda x, weights, values: tile.over_rows(x, weights, values, one, rows))
-
-    return kernel(emit)
-
-
-def build_permute(
-    dtype: str,
-    bits: int,
-    fused: bool,
-    columns: int,
-    taps: int,
-    stride: int,
-    dilation: int,
-    before: int,
-    after: int,
-) -> Callable[[int], int]:
-    """Make the kernel of narrow groups: each input permuted to the lanes that need it.
-
-    The pattern of each channel of a group is read from a table: one kernel serves all groups.
-    """
-    reach = Reach(columns, taps, stride, dilation, before, after)
-
-    def emit(builder: Any, entry: Value) -> None:
-        e = Emitter(builder, dtype, bits)
-        tile, row = Tile(e, entry, columns, 1), _Row(e, reach, fused=fused)
-        indices = e.advance(tile.common(words.WEIGHTS_BASE), tile.word(words.INDICES))
-        channels, step = tile.word(words.CHANNELS), tile.common(words.WEIGHTS_CHANNEL)
-        # Zero, as all channels of a group lie in one vector; but the compiler doesn't know, and
-        # leaves the loads inside the loop, where they need no registers.
-        x_step = tile.common(words.X_CHANNEL)
-
-        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
-            def channel(carried: list[Value]) -> list[Value]:
-                at, factors, place = carried[:3]
-                pick = functools.partial(e.permute, indices=e.load_indices(place))
-                changed = row.run(at, factors, carried[3:], pick)
-                steps = (x_step, step, e.vector_bytes)
-                ahead = [e.advance(a, s) for a, s in zip(carried[:3], steps, strict=True)]
-                return [*ahead, *changed]
-
-            return e.loop(channels, [x, weights, indices, *values], channel)[3:]
-
-        tile.run(lambda x, weights, values: tile.over_rows(x, weights, values, one))
-
-    return kernel(emit)
-
-
-def build_shuffle(
-    dtype: str,
-    bits: int,
-    fused: bool,
-    columns: int,
-    taps: int,
-    stride: int,
-    dilation: int,
-    before: int,
-    after: int,
-    channels: int,
-    slot_in: int,
-    slot_out: int,
-    first: int,
-) -> Callable[[int], int]:
-    """Make the kernel of narrow groups whose patterns are in the code, all channels of a group.
-
-    An instruction with a constant pattern loads and permutes in one, where lanes stay within 128
-    bits. For slots and `first` see `pattern`.
-    """
-    reach = Reach(columns, taps, stride, dilation, before, after)
-
-    def emit(builder: Any, entry: Value) -> None:
-        e = Emitter(builder, dtype, bits)
-        tile, row = Tile(e, entry, columns, 1), _Row(e, reach, fused=fused)
-        step = tile.common(words.WEIGHTS_CHANNEL)
-        # Zero, as above: else the inputs of one channel would be kept in registers for the next.
-        x_step = tile.common(words.X_CHANNEL)
-
-        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
-            for index in range(channels):
-                lanes = pattern(first + index, e.lanes, slot_in, slot_out)
-                values = row.run(x, weights, values, functools.partial(e.shuffle, lanes=lanes))
-                x, weights = e.advance(x, x_step), e.advance(weights, step)
-            return values
-
-        tile.run(lambda x, weights, values: tile.over_rows(x, weights, values, one))
-
-    return kernel(emit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +36,98 @@ class _Row:
             for column, tap in uses:
                 changed[column] = multiply_add(value, factors[tap], changed[column])
         return changed
+
+
+def build_lanes(
+    dtype: str, bits: int, fused: bool, rows: int, **reach: int
+) -> Callable[[int], int]:
+    """Make the depthwise kernel: a channel a lane, each input loaded once for all its taps.
+
+    With `rows`, so many kernel rows follow each other in the code; else they are counted. `reach`
+    is a `Reach`, as of all these kernels.
+    """
+
+    def taps(tile: Tile, row: _Row) -> Taps:
+        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            return row.run(x, weights, values, lambda value: value)
+
+        return lambda x, weights, values: tile.over_rows(x, weights, values, one, rows)
+
+    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+
+
+def build_permute(dtype: str, bits: int, fused: bool, **reach: int) -> Callable[[int], int]:
+    """Make the kernel of narrow groups: each input permuted to the lanes that need it.
+
+    The pattern of each channel of a group is read from a table: one kernel serves all groups.
+    """
+
+    def taps(tile: Tile, row: _Row) -> Taps:
+        e = tile.e
+        indices = e.advance(tile.common(words.WEIGHTS_BASE), tile.word(words.INDICES))
+        channels, step = tile.word(words.CHANNELS), tile.common(words.WEIGHTS_CHANNEL)
+        # Zero, as all channels of a group lie in one vector; but the compiler doesn't know, and
+        # leaves the loads inside the loop, where they need no registers.
+        x_step = tile.common(words.X_CHANNEL)
+
+        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            def channel(carried: list[Value]) -> list[Value]:
+                at, factors, place = carried[:3]
+                pick = functools.partial(e.permute, indices=e.load_indices(place))
+                changed = row.run(at, factors, carried[3:], pick)
+                steps = (x_step, step, e.vector_bytes)
+                ahead = [e.advance(a, s) for a, s in zip(carried[:3], steps, strict=True)]
+                return [*ahead, *changed]
+
+            return e.loop(channels, [x, weights, indices, *values], channel)[3:]
+
+        return lambda x, weights, values: tile.over_rows(x, weights, values, one)
+
+    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+
+
+def build_shuffle(
+    dtype: str,
+    bits: int,
+    fused: bool,
+    channels: int,
+    slot_in: int,
+    slot_out: int,
+    first: int,
+    **reach: int,
+) -> Callable[[int], int]:
+    """Make the kernel of narrow groups whose patterns are in the code, all channels of a group.
+
+    An instruction with a constant pattern loads and permutes in one, where lanes stay within 128
+    bits. For slots and `first` see `pattern`.
+    """
+
+    def taps(tile: Tile, row: _Row) -> Taps:
+        e, step = tile.e, tile.common(words.WEIGHTS_CHANNEL)
+        # Zero, as above: else the inputs of one channel would be kept in registers for the next.
+        x_step = tile.common(words.X_CHANNEL)
+
+        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            for index in range(channels):
+                lanes = pattern(first + index, e.lanes, slot_in, slot_out)
+                values = row.run(x, weights, values, functools.partial(e.shuffle, lanes=lanes))
+                x, weights = e.advance(x, x_step), e.advance(weights, step)
+            return values
+
+        return lambda x, weights, values: tile.over_rows(x, weights, values, one)
+
+    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+
+
+def _kernel(
+    dtype: str, bits: int, fused: bool, reach: Reach, taps: Callable[[Tile, _Row], Taps]
+) -> Callable[[int], int]:
+    def emit(builder: Any, entry: Value) -> None:
+        e = Emitter(builder, dtype, bits)
+        tile = Tile(e, entry, reach.columns, 1)
+        tile.run(taps(tile, _Row(e, reach, fused=fused)))
+
+    return kernel(emit)
 
 
 def pattern(first: int, lanes: int, slot_in: int, slot_out: int) -> list[int]:

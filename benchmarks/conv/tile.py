@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.conv import words
 from benchmarks.simd import Emitter, Value
 
-Row = Callable[[Value, Value, list[Value]], list[Value]]
+Taps = Callable[[Value, Value, list[Value]], list[Value]]
 Tap = Callable[[Value, Value, list[Value]], tuple[Value, list[Value]]]
 
 
@@ -29,7 +29,7 @@ class Tile:
         """Load a word that all entries share."""
         return self.e.parameter(self.shared, index)
 
-    def run(self, taps: Callable[[Value, Value, list[Value]], list[Value]]) -> None:
+    def run(self, taps: Taps) -> None:
         """Run every tile of the entry: accumulators in, ``taps(x, weights, accumulators)``, out."""
         e = self.e
         accumulate = self.word(words.ACCUMULATE)
@@ -74,7 +74,7 @@ class Tile:
                 place = self.e.advance(place, self.out_block)
 
     def over_rows(
-        self, x: Value, weights: Value, values: list[Value], row: Row, unrolled: int = 0
+        self, x: Value, weights: Value, values: list[Value], row: Taps, unrolled: int = 0
     ) -> list[Value]:
         """Run ``row`` for each kernel row, its taps all at once; so many in a row, or in a loop."""
         e = self.e

@@ -10,7 +10,7 @@ from roofline.physics import library, pressure
 from roofline.physics.predict import overhead, predict
 from roofline.physics.tiling import lanes_of
 from roofline.physics.workload import check, conv_work
-from roofline.records import Case, ConvShape, Layer, Prediction, Scalar, Timing
+from roofline.records import ConvShape, Layer, Prediction, Timing
 from roofline.units import capacity
 
 CALL = "library-call"
@@ -49,24 +49,6 @@ class LibraryOperators(Runner):
             reorders=self.subject.reorders,
             gathers=self.subject.gathers,
         )
-
-    def case(self, layer: Layer) -> Case:
-        """Return what the library's child is asked to run."""
-        shape = layer.shape
-        return Case(
-            benchmark="conv",
-            parameters=shape.parameters,
-            dtype=shape.dtype,
-            isa=self.vector.isa,
-            bits=self.vector.bits,
-            threads=self.threads,
-            working_set_bytes=conv_work(shape).traffic.total,
-        )
-
-    def details(self, layer: Layer) -> dict[str, Scalar]:
-        """Return nothing: the library's child tells what it does."""
-        del layer
-        return {}
 
     def recalled(self, timing: Timing) -> Prediction:
         """Return how long a timed layer should take.

@@ -12,7 +12,7 @@ from roofline.physics.predict import overhead, predict
 from roofline.physics.roof import Pick, caches, instances
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import check, conv_work
-from roofline.records import Case, Layer, Prediction, Scalar, Timing
+from roofline.records import Layer, Prediction, Scalar, Timing
 from roofline.units import capacity
 
 # Copies of a cold operator's tensors hold this many times the last-level caches together.
@@ -37,20 +37,9 @@ class Operators(Runner):
         """Return how our kernels cut a layer."""
         return choice.choose(layer.shape, self.vector, self.calibration.machine, self.threads)
 
-    def case(self, layer: Layer) -> Case:
-        """Return what the child is asked to run."""
-        shape = layer.shape
-        extra = {} if self.vector.fused else {"fused": False}
-        copies = {"copies": self.copies(layer)} if self.cold else {}
-        return Case(
-            benchmark="conv",
-            parameters={**shape.parameters, **self.tiling(layer).parameters, **extra, **copies},
-            dtype=shape.dtype,
-            isa=self.vector.isa,
-            bits=self.vector.bits,
-            threads=self.threads,
-            working_set_bytes=conv_work(shape).traffic.total,
-        )
+    def parameters(self, layer: Layer) -> dict[str, Scalar]:
+        """Return how the kernels cut the layer, and whether they have fused multiply-adds."""
+        return self.details(layer) | ({} if self.vector.fused else {"fused": False})
 
     def details(self, layer: Layer) -> dict[str, Scalar]:
         """Return how the kernels cut the layer: a later chooser may cut it otherwise."""

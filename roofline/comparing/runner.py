@@ -7,6 +7,7 @@ from functools import cached_property
 
 from roofline.physics import isa
 from roofline.physics.isa import Vector
+from roofline.physics.workload import conv_work
 from roofline.records import Calibration, Case, Layer, Prediction, Scalar, Timing
 
 
@@ -35,13 +36,28 @@ class Runner(ABC):
     def may_skip_operations(self) -> bool:
         """Whether it may choose algorithms with fewer operations than are counted (Winograd)."""
 
-    @abstractmethod
     def case(self, layer: Layer) -> Case:
         """Return what the child is asked to run."""
+        shape = layer.shape
+        return Case(
+            benchmark="conv",
+            parameters={**shape.parameters, **self.parameters(layer)},
+            dtype=shape.dtype,
+            isa=self.vector.isa,
+            bits=self.vector.bits,
+            threads=self.threads,
+            working_set_bytes=conv_work(shape).traffic.total,
+        )
 
-    @abstractmethod
+    def parameters(self, layer: Layer) -> dict[str, Scalar]:
+        """Return what the child is told beside the shape: of a library nothing, it chooses."""
+        del layer
+        return {}
+
     def details(self, layer: Layer) -> dict[str, Scalar]:
         """Return what is known beforehand of how a layer is run, for its record."""
+        del layer
+        return {}
 
     @abstractmethod
     def predict(self, layer: Layer) -> Prediction:

@@ -83,24 +83,14 @@ _ZEN4_512 = Core(
     "broadcast fills both halves, too, was timed on a Zen 4 server core, as all the rest",
     window=320,
 )
-_ZEN4_256 = Core(
-    latency=4,
-    broadcasts=2,
-    stores=1,
-    permutes=2,
-    arithmetic=3,
-    call=_CALL,
+_ZEN4_256 = replace(
+    _ZEN3_256,
     source="AMD, optimization guide of Zen 4, pub. 57647: multiply-add on pipes 0 and 1, "
     "permutation on 1 and 2; timed on a Zen 4 server core",
     window=320,
 )
-_ZEN5_512 = Core(
-    latency=4,
-    broadcasts=2,
-    stores=1,
-    permutes=2,
-    arithmetic=3,
-    call=_CALL,
+_ZEN5_512 = replace(
+    _ZEN4_256,
     source="AMD, optimization guide of Zen 5, pub. 58455, and AMD's scheduling model in GCC "
     "(zn4zn5.md): 512-bit pipes, multiply-add on 0 and 1, permutation on 1 and 2, a 512-bit store "
     "on both store pipes",
@@ -118,7 +108,7 @@ CORES: Mapping[tuple[str, int], Core] = {
     **{(name, 512): _ZEN4_512 for name in ("Zen 4", "Zen 4c")},
     **{(name, 256): _ZEN4_256 for name in ("Zen 4", "Zen 4c")},
     **{(name, 512): _ZEN5_512 for name in ("Zen 5", "Zen 5c")},
-    **{(name, 256): _INTEL_256 for name in ("Haswell", "Broadwell")},
+    **{(name, 256): replace(_INTEL_256, window=192) for name in ("Haswell", "Broadwell")},
     ("Skylake", 256): replace(_INTEL_256, latency=4),
     **{(name, 512): _INTEL_512 for name in ("Skylake-SP", "Cascade Lake")},
     ("Ice Lake-SP", 512): replace(_INTEL_512, window=352),
