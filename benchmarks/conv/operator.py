@@ -1,7 +1,6 @@
 """One convolution ready to be timed: its tensors in fresh memory, its tables, its check."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,8 +192,3 @@ def prepare(
     """Return the operator of a case in fresh memory."""
     made = plan(case)
     return Operator(made, Tensors(made.layout, trained, copies, team, case.threads), kernels)
-
-
-def calls_of(parts: Sequence[Sequence[Call]]) -> int:
-    """Return how many entries all threads have together."""
-    return sum(len(part) for part in parts)

@@ -43,7 +43,7 @@ def newest(
 
     found = find()
     if found is None:
-        say("no calibration of this host yet: a quick one first.")
+        say(_missing(isa_cap))
         _calibrate(store, isa_cap, quiet=quiet)
         found = find()
     if found is None:

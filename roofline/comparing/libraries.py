@@ -8,6 +8,7 @@ from roofline.errors import RooflineError
 from roofline.host.subjects import Subject
 from roofline.physics import library, pressure
 from roofline.physics.predict import overhead, predict
+from roofline.physics.pressure import Rates
 from roofline.physics.tiling import lanes_of
 from roofline.physics.workload import check, conv_work
 from roofline.records import ConvShape, Layer, Prediction, Timing
@@ -84,13 +85,10 @@ class LibraryOperators(Runner):
         return library.with_copies(made, seconds)
 
     def _core_seconds(self, shape: ConvShape, lanes: int) -> Mapping[str, float] | None:
-        seconds: dict[str, float] = {}
-        for pick in library.PICKS:
-            rates = pressure.rates(self.calibration, self.threads, self.vector, shape.dtype, pick)
-            if rates is None:
-                return None
-            seconds[pick] = library.core_seconds(shape, lanes, rates, self.threads, self.habit)
-        return seconds
+        def seconds(rates: Rates) -> float:
+            return library.core_seconds(shape, lanes, rates, self.threads, self.habit)
+
+        return pressure.by_pick(self.calibration, self.threads, self.vector, shape.dtype, seconds)
 
     def check(self, layers: Sequence[Layer], memory_available: int) -> None:
         """Refuse, before anything is measured, what the library can't run.

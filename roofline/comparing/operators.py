@@ -9,7 +9,8 @@ from roofline.errors import RooflineError
 from roofline.physics import choice, cores, pressure, tiling
 from roofline.physics.isa import Vector
 from roofline.physics.predict import overhead, predict
-from roofline.physics.roof import Pick, caches, instances
+from roofline.physics.pressure import Rates
+from roofline.physics.roof import caches, instances
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import check, conv_work
 from roofline.records import Layer, Prediction, Scalar, Timing
@@ -103,17 +104,13 @@ class Operators(Runner):
         )
 
     def _core_seconds(self, layer: Layer, cut: Tiling) -> Mapping[str, float] | None:
-        seconds: dict[str, float] = {}
         core = cores.core_of(self.calibration.machine, self.vector)
-        picks: tuple[Pick, ...] = ("typical", "low", "high")
-        for pick in picks:
-            rates = pressure.rates(
-                self.calibration, self.threads, self.vector, layer.shape.dtype, pick
-            )
-            if rates is None:
-                return None
-            seconds[pick] = pressure.core_seconds(layer.shape, cut, core, rates, self.threads)
-        return seconds
+        shape, threads = layer.shape, self.threads
+
+        def seconds(rates: Rates) -> float:
+            return pressure.core_seconds(shape, cut, core, rates, threads)
+
+        return pressure.by_pick(self.calibration, threads, self.vector, shape.dtype, seconds)
 
     def check(self, layers: Sequence[Layer], memory_available: int) -> None:
         """Refuse, before anything is measured, what can't be run.

@@ -46,10 +46,6 @@ def dissected(
         )
         for name, seconds in found.items()
     ]
-    # A later model of in-core time may hold more than ports: what is left keeps its name.
-    rest = terms[COMPUTE] - sum(found.values())
-    if abs(rest) > 1e-9 * terms[COMPUTE]:
-        core.append(Part(name="in the core", seconds=rest, about="in-core time beside these"))
     moved = tiling.traffic(layer.shape, cut.lanes)
     ports = tuple(
         Part(name=name, seconds=seconds, about=_PORTS[name])

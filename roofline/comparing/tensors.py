@@ -10,7 +10,8 @@ from roofline.physics.bandwidth import level_of, transfer_seconds
 from roofline.physics.blocking import Blocking
 from roofline.physics.isa import Vector
 from roofline.physics.predict import overhead, predict
-from roofline.physics.roof import MEMORY, Pick
+from roofline.physics.pressure import Rates
+from roofline.physics.roof import MEMORY, PICKS
 from roofline.physics.tensors import Shape, work
 from roofline.records import (
     Bound,
@@ -21,8 +22,6 @@ from roofline.records import (
     Prediction,
     Scalar,
 )
-
-_PICKS: tuple[Pick, ...] = ("typical", "low", "high")
 
 
 def case(
@@ -122,22 +121,19 @@ class TensorOperators:
 
     def _product_core(self, shape: GemmShape) -> Mapping[str, float] | None:
         """Return the in-core time of the convolution that a product is, split over its grid."""
-        cut, vector = self._cut(shape), self.vector
-        core = cores.core_of(self.calibration.machine, vector)
-        seconds: dict[str, float] = {}
-        for pick in _PICKS:
-            rates = pressure.rates(self.calibration, self.threads, vector, shape.dtype, pick)
-            if rates is None:
-                return None
-            alike = blocking.as_convolution(shape), blocking.in_core(cut)
-            seconds[pick] = pressure.core_seconds(*alike, core, rates, self.threads)
-        return seconds
+        cut, core = self._cut(shape), cores.core_of(self.calibration.machine, self.vector)
+        alike = blocking.as_convolution(shape), blocking.in_core(cut)
+
+        def seconds(rates: Rates) -> float:
+            return pressure.core_seconds(*alike, core, rates, self.threads)
+
+        return pressure.by_pick(self.calibration, self.threads, self.vector, shape.dtype, seconds)
 
     def _near(self, shape: Shape) -> Mapping[str, float] | None:
         """Return how long an operator takes whose tensors lie in L1: loads and stores alone."""
         touched = work(shape).bytes_touched
         seconds: dict[str, float] = {}
-        for pick in _PICKS:
+        for pick in PICKS:
             found = transfer_seconds(self.calibration, self.threads, touched, 0, pick=pick)
             if found is None or found[0] != "L1":
                 return None

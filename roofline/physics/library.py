@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from roofline.physics.bandwidth import transfer_seconds
 from roofline.physics.pressure import Rates
-from roofline.physics.roof import Pick
+from roofline.physics.roof import PICKS, Pick
 from roofline.physics.tiling import is_flat
 from roofline.physics.workload import ITEM_BYTES, conv_work
 from roofline.records import Calibration, ConvShape, Prediction, Traffic
@@ -19,7 +19,6 @@ from roofline.records import Calibration, ConvShape, Prediction, Traffic
 REORDERS = "reorders"
 """The term of a prediction that copies between layouts, or into a matrix, are."""
 
-PICKS: tuple[Pick, ...] = ("typical", "low", "high")
 # So many input channels a blocked kernel takes at once (ONNX Runtime, nchwc_transformer.cc).
 _CHANNELS_AT_ONCE = 4
 

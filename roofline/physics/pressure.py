@@ -8,14 +8,14 @@ starts; what it doesn't measure stands in `cores`.
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from roofline.physics.cores import Core
 from roofline.physics.frontend import starts
 from roofline.physics.isa import Vector
 from roofline.physics.reach import Reach
-from roofline.physics.roof import Pick, compute_ceiling, value
+from roofline.physics.roof import PICKS, Pick, compute_ceiling, value
 from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
 from roofline.physics.tiling import Tiling, flattened, out_blocks, output_lanes, rows_at_once
 from roofline.physics.workload import ITEM_BYTES
@@ -73,6 +73,21 @@ def rates(
     reads = calibration.ceiling("l1-read", threads)
     loads = value(reads, pick) / (vector.bits // 8 * threads) if reads else hertz
     return Rates(multiplies, loads, hertz, starts(calibration, threads, vector, dtype, pick))
+
+
+def by_pick(
+    calibration: Calibration,
+    threads: int,
+    vector: Vector,
+    dtype: str,
+    seconds: Callable[[Rates], float],
+) -> Mapping[str, float] | None:
+    """Return what takes so long at given rates, at the typical, worst and best ones.
+
+    None without a compute ceiling.
+    """
+    found = {pick: rates(calibration, threads, vector, dtype, pick) for pick in PICKS}
+    return {pick: seconds(one) for pick, one in found.items() if one is not None} or None
 
 
 @dataclass(frozen=True, slots=True)

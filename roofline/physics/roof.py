@@ -17,6 +17,7 @@ from roofline.records import (
 )
 
 Pick = Literal["typical", "high", "low"]
+PICKS: tuple[Pick, ...] = ("typical", "low", "high")
 ROOF_MIXES = ("fma", "mul+add")
 MEMORY = "DRAM"
 SHARED = "of its cores here"

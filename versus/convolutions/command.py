@@ -4,7 +4,7 @@ import argparse
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 
@@ -23,7 +23,6 @@ from versus.convolutions.turns import OURS, Player, play, prepare
 from versus.document import CONVOLUTIONS, DRAWN, Markers, check_section, write_section
 from versus.sizes import Host
 
-Open = Callable[[str, Sequence[int]], AbstractContextManager[Child]]
 Facts = dict[str, str]
 
 

@@ -1,6 +1,5 @@
 """Which convolutions are compared: those of ResNet-50 with how often it has each, or drawn ones."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roofline.errors import RooflineError
@@ -85,11 +84,3 @@ def chosen(random: int | None, seed: int | None) -> Listed:
             raise RooflineError("--seed belongs to --random N: give both.")
         return resnet50()
     return drawn(random, 1 if seed is None else seed)
-
-
-def by_class(items: Sequence[Item]) -> dict[str, list[Item]]:
-    """Return the items of each class that has any."""
-    found: dict[str, list[Item]] = {}
-    for item in items:
-        found.setdefault(item.layer.shape.conv_class, []).append(item)
-    return found

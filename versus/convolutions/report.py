@@ -58,9 +58,7 @@ class Report:
 def markdown(report: Report) -> str:
     """Return the section."""
     lines = [f"### {report.listed.title}", "", _circumstances(report), "", _ABOUT, ""]
-    lines += _table(
-        ("class", "layers", "against", "times as fast (95 %)", "worst"), _classes(report)
-    )
+    lines += _table(_CLASS_HEADS, _classes(report))
     if report.listed.network:
         lines += _table(("subject", "all convolutions", "ours is faster (95 %)"), _totals(report))
     lines += _table(("class", "layers", "of the peak", "least", "most"), _peaks(report))
