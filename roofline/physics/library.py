@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from roofline.physics.bandwidth import transfer_seconds
 from roofline.physics.pressure import Rates
 from roofline.physics.roof import PICKS, Pick
-from roofline.physics.tiling import is_flat
+from roofline.physics.tiling import is_flat, lanewise
 from roofline.physics.workload import ITEM_BYTES, conv_work
 from roofline.records import Calibration, ConvShape, Prediction, Traffic
 
@@ -37,11 +37,6 @@ class Habit:
     blocked: bool
     reorders: Collection[str] = ()
     gathers: bool = False
-
-
-def lanewise(shape: ConvShape) -> bool:
-    """Whether every channel is convolved with itself alone, so that channels fill the lanes."""
-    return shape.groups > 1 and shape.group_in == shape.group_out == 1
 
 
 def as_matrix(shape: ConvShape, lanes: int, habit: Habit) -> bool:

@@ -67,9 +67,14 @@ def lanes_of(vector: Vector, dtype: str) -> int:
     return vector.bits // (8 * ITEM_BYTES[dtype])
 
 
+def lanewise(shape: ConvShape) -> bool:
+    """Whether every channel is convolved with itself alone, so that channels fill the lanes."""
+    return shape.groups > 1 and shape.group_in == shape.group_out == 1
+
+
 def strategy(shape: ConvShape, lanes: int) -> str:
     """Return which kernels a shape gets on vectors of so many lanes."""
-    if shape.groups > 1 and shape.group_in == shape.group_out == 1:
+    if lanewise(shape):
         return "lanewise"
     narrow = max(shape.group_in, shape.group_out) <= lanes // 2
     return "permute" if shape.groups > 1 and narrow else "broadcast"
