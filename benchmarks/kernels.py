@@ -174,10 +174,12 @@ def generator_digest(recipe: Recipe) -> str:
 def _sources(recipe: Recipe) -> list[str]:
     here = Path(__file__).parent
     own = here.parent.joinpath(*recipe.module.split(".")).with_suffix(".py")
-    files = {here / name for name in ("simd.py", "primitives.py", "assembly.py", "kernels.py")}
+    common = (here / name for name in ("simd.py", "primitives.py", "assembly.py", "kernels.py"))
     # A folder's kernels share their loops, and tables whose words are numbered in another file.
-    files |= {own, *(own.parent / name for name in ("words.py", "tile.py")), Path(reach.__file__)}
-    return [path.read_text() for path in sorted(files) if path.exists()]
+    beside = (own.parent / name for name in ("words.py", "tile.py"))
+    # Told in this order, never in that of their paths: a checkout's place must not change a name.
+    files = dict.fromkeys((*common, own, *beside, Path(reach.__file__)))
+    return [path.read_text() for path in files if path.exists()]
 
 
 def _target() -> tuple[str, ...]:

@@ -182,6 +182,20 @@ def copied_generators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copy
 
 
+@pytest.mark.parametrize("place", ["0", "~"])
+def test_where_the_checkout_lies_leaves_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Their paths sort before or after the rest's: the order of the hashed files can't follow."""
+    before = generator_digest(TOUCH)
+    copied_generators(tmp_path, monkeypatch)
+    moved = tmp_path / place / "reach.py"
+    moved.parent.mkdir()
+    shutil.copy(kernels.reach.__file__, moved)
+    monkeypatch.setattr(kernels.reach, "__file__", str(moved))
+    assert generator_digest(TOUCH) == before
+
+
 @pytest.mark.parametrize("name", ["pagefault.py", "simd.py", "primitives.py", "assembly.py"])
 def test_a_change_of_a_generator_changes_the_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
