@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     answer = report(sweep, operators, tolerance=tolerance)
     answer = _explained(options, answer, operators, sweep)
+    answer = _fitted(options, answer, operators, tolerance)
     answer = headline(answer, options.rung, tolerance=tolerance)
     _show(options, answer, sweep.findings, operators.calibration)
     return _status(answer, strict=options.tolerance is not None)
@@ -154,6 +155,7 @@ def _predicted(options: argparse.Namespace) -> int:
     from roofline.comparing.headline import headline
     from roofline.comparing.measured import Wish, wanted_layers
     from roofline.comparing.predicted import Elsewhere, predicted
+    from roofline.physics.judge import TOLERANCE
     from roofline.store.files import open_store
 
     if options.measured is not None:
@@ -169,7 +171,8 @@ def _predicted(options: argparse.Namespace) -> int:
         cold=options.cold,
     )
     answer, operators = predicted(wish, layers, open_store(options.results))
-    answer = headline(_explained(options, answer, operators), options.rung)
+    answer = _fitted(options, _explained(options, answer, operators), operators, TOLERANCE)
+    answer = headline(answer, options.rung)
     _say(options, f"calibration: {answer.calibration}, of {answer.machine}")
     if answer.subject != "ours":
         _say(options, f"what a call of {answer.subject} costs there isn't known: it is left out")
@@ -191,6 +194,26 @@ def _explained(
 
         answer = fallen(answer, sweep, runner.calibration, options.waterfall)
     return answer
+
+
+def _fitted(
+    options: argparse.Namespace, answer: Report, runner: Runner, tolerance: float
+) -> Report:
+    """Return the answer with rungs e and f, where the subject was calibrated."""
+    from roofline.comparing.fits import newest_fit, sought, told
+    from roofline.comparing.fitted import fitted_shapes, with_fit
+    from roofline.store.files import open_store
+
+    wanted = sought(runner.calibration, answer.subject, runner.threads, cold=runner.cold)
+    fit = newest_fit(open_store(options.results), wanted)
+    if fit is None:
+        return answer
+    for line in told(fit, wanted):
+        _say(options, line)
+    seen = sum(row.shape in fitted_shapes(fit) for row in answer.rows)
+    if seen:
+        _say(options, f"fit: {seen} of these layers were fitted: they stay without rungs e and f")
+    return with_fit(answer, fit, runner, tolerance=tolerance)
 
 
 def _measured(options: argparse.Namespace) -> tuple[Sweep, Runner]:

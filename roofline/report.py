@@ -73,8 +73,9 @@ def _count(text: str) -> int:
 
 
 def _read(path: Path) -> Calibration:
-    from roofline.records import Sweep
+    from roofline.records import Calibration, Sweep
     from roofline.store.reading import record_at
+    from roofline.store.schema import kind_of
 
     record = record_at(path)
     if isinstance(record, Sweep):
@@ -82,6 +83,8 @@ def _read(path: Path) -> Calibration:
             f"{path} is a sweep, not a calibration: "
             f"use `python -m roofline.compare --measured {path}`."
         )
+    if not isinstance(record, Calibration):
+        raise RooflineError(f"{path} is of kind {kind_of(type(record))}, not a calibration.")
     return record
 
 

@@ -24,9 +24,9 @@ def sweep_of(text: str, store: Store, node: str, machine_id: str) -> tuple[Sweep
             raise RooflineError(
                 f"no sweep of this host in {store.address}: run `python -m roofline.compare` first."
             )
-        return _possible(found.record, found.entry.path), found.entry.path
+        return possible(found.record, found.entry.path), found.entry.path
     path = Path(text)
-    return _possible(_read(Sweep, path), path), path
+    return possible(_read(Sweep, path), path), path
 
 
 def calibration_of(sweep: Sweep, path: Path, store: Store) -> Calibration:
@@ -59,7 +59,7 @@ def _read(wanted: type[RecordT], path: Path) -> RecordT:
         raise RooflineError(f"{path}: {problem}", problem.exit_code) from problem
 
 
-def _possible(sweep: Sweep, path: Path) -> Sweep:
+def possible(sweep: Sweep, path: Path) -> Sweep:
     """Return a sweep of convolutions that took time: a file can state anything."""
     for timing in sweep.timings:
         try:

@@ -13,7 +13,7 @@ from roofline.comparing import subjects
 from roofline.comparing.calibrated import described, newest, now
 from roofline.comparing.names import chosen
 from roofline.comparing.runner import Runner
-from roofline.comparing.session import Job, measure
+from roofline.comparing.session import ROUNDS, Job, measure
 from roofline.comparing.unprepared import Unprepared
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.folders import config_home
@@ -47,6 +47,8 @@ class Wish:
         quiet: whether a calibration that has to be made shows no progress.
         named: layers that will be asked about, beside those of a waterfall.
         waterfall: layers that are also run unpinned, and on untouched memory.
+        layers: these, where no list is named.
+        rounds: how often each is measured, each time on fresh memory.
 
     """
 
@@ -62,6 +64,8 @@ class Wish:
     quiet: bool = False
     named: tuple[str, ...] = ()
     waterfall: tuple[str, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    rounds: int = ROUNDS
 
 
 def measured(
@@ -93,7 +97,9 @@ def measured(
     open_library = _open_library(wish.subject, cpus)
     unprepared = Unprepared(job.operators, [one for one in layers if one.name in beside])
     child = unprepared.beside(open_child)
-    outcome = unprepared.noted(measure(job, child, open_library, progress=progress))
+    outcome = unprepared.noted(
+        measure(job, child, open_library, rounds=wish.rounds, progress=progress)
+    )
     if wish.site is not None:
         say(f"sweep: {store.shown(store.put(outcome.sweep, outcome.samples, wish.site))}")
     return outcome.sweep, subjects.runner_of(outcome.sweep, job.operators.calibration)
@@ -122,7 +128,7 @@ def wanted_layers(wish: Wish) -> tuple[Layer, ...]:
         return shapes.read_shapes(wish.shapes)
     if wish.random:
         return shapes.draw(wish.random, 1 if wish.seed is None else wish.seed)
-    return shapes.default_sweep()
+    return wish.layers or shapes.default_sweep()
 
 
 def host() -> tuple[str, str]:

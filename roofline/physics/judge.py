@@ -23,6 +23,9 @@ TOLERANCE = 0.25
 SLACK = 0.03
 """How far below a bound a time must be before it is said to beat it: what a clock's steps do."""
 
+FITTED = ("e", "f")
+"""Rungs that know their own errors."""
+
 Rows = Sequence[Comparison]
 
 
@@ -136,6 +139,26 @@ def tightness(rows: Rows) -> Mapping[str, tuple[float, ...]]:
         for name, some in by_class(rows).items()
     }
     return {name: tuple(sorted(some, reverse=True)) for name, some in shares.items() if some}
+
+
+def coverage(rows: Rows) -> tuple[float, float] | None:
+    """Return how often times lie within the interval of a fitted rung, and how wide those are.
+
+    Returns:
+        The share of measured layers within theirs, and the median of half an interval's width as
+        a fraction of the prediction; None when no layer has both.
+
+    """
+    known = [row for row in rows if row.measured and row.prediction.rung in FITTED]
+    if not known:
+        return None
+    held = sum(_holds(row.prediction, row.measured) for row in known) / len(known)
+    widths = [(p.high - p.low) / 2 / p.seconds for p in (row.prediction for row in known)]
+    return held, median(widths)
+
+
+def _holds(prediction: Prediction, measured: Measured | None) -> bool:
+    return measured is not None and prediction.low <= measured.seconds <= prediction.high
 
 
 def noise_floor(seconds_by_round: Iterable[Sequence[float]]) -> float | None:

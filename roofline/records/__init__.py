@@ -28,6 +28,7 @@ from roofline.records.comparison import (
     Verdict,
 )
 from roofline.records.conv import CONV_CLASSES, ConvShape, Layer, Pair, pair_text
+from roofline.records.efficiency import Efficiency, Member, Parameter, Trees
 from roofline.records.explanation import Change, Explanation, Loss, Part, Waterfall
 from roofline.records.machine import Cache, Conditions, MachineSpec, Round, Software
 from roofline.records.sweep import Anchor, Sweep, Timing
@@ -51,6 +52,7 @@ __all__ = [
     "Comparison",
     "Conditions",
     "ConvShape",
+    "Efficiency",
     "ElementwiseShape",
     "Errors",
     "Explanation",
@@ -62,7 +64,9 @@ __all__ = [
     "MachineSpec",
     "Measured",
     "Measurement",
+    "Member",
     "Pair",
+    "Parameter",
     "Part",
     "Prediction",
     "Report",
@@ -76,6 +80,7 @@ __all__ = [
     "Theoretical",
     "Timing",
     "Traffic",
+    "Trees",
     "Unit",
     "Verdict",
     "Waterfall",

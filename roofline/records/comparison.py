@@ -41,8 +41,10 @@ class Prediction:
     Attributes:
         rungs: seconds by rung of the ladder; None where it can't be told.
         seconds: of the highest rung there is, unless another was asked for.
-        low, high: the same with the calibration's best and worst round.
+        low, high: the same with the calibration's best and worst round; of a fitted rung, where
+            four of five times should lie.
         terms: what the seconds are made of: "compute", "L2", "DRAM", "overhead", …
+        extrapolated: by what the layer lies beyond all that a fitted rung was fitted to.
 
     """
 
@@ -52,6 +54,7 @@ class Prediction:
     low: float
     high: float
     terms: Mapping[str, float] = field(default_factory=dict)
+    extrapolated: tuple[str, ...] = ()
 
     @property
     def rung(self) -> str | None:
@@ -120,6 +123,7 @@ class Report:
     Attributes:
         machine: the type of machine (`MachineSpec.id`); `node` is the host's opaque name.
         calibration: the file name of the record that was predicted from.
+        fit: that of the record that rungs e and f come from; None without.
         cache: "warm" or "cold".
         libraries: versions of what ran the operators, where that isn't ours.
         environment: settings that it ran under (threads, allocator).
@@ -139,6 +143,7 @@ class Report:
     subject: str
     threads: int
     cache: str
+    fit: str | None = None
     libraries: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     drift: Mapping[str, float] = field(default_factory=dict)

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from roofline.errors import RooflineError
-from roofline.records import FORMAT, Calibration, Sweep
+from roofline.records import FORMAT, Calibration, Efficiency, Sweep
 from roofline.store import tables
 from roofline.store.upgrades import UPGRADES
 
 Tree = dict[str, Any]
-Record = Calibration | Sweep
+Record = Calibration | Sweep | Efficiency
 """Whatever is kept in a store: one of `KINDS`."""
 
 
@@ -28,7 +28,11 @@ class FutureFormatError(RooflineError):
 
 RecordT = TypeVar("RecordT", bound=Record)
 
-KINDS: dict[str, type[Record]] = {"calibration": Calibration, "sweep": Sweep}
+KINDS: dict[str, type[Record]] = {
+    "calibration": Calibration,
+    "sweep": Sweep,
+    "efficiency": Efficiency,
+}
 """The word that a file opens with, and what it holds."""
 
 _DIGITS = 6

@@ -46,7 +46,7 @@ def _asked_for(report: Report) -> Tree:
 
 def heading(report: Report) -> Tree:
     """Return what all rows of a report share."""
-    names = ("machine", "node", "calibration", "subject", "threads", "cache")
+    names = ("machine", "node", "calibration", "fit", "subject", "threads", "cache")
     return {name: getattr(report, name) for name in names}
 
 
@@ -65,6 +65,7 @@ def row_tree(row: Comparison) -> Tree:
         "predicted_seconds": row.prediction.seconds,
         "low_seconds": row.prediction.low,
         "high_seconds": row.prediction.high,
+        "extrapolated": list(row.prediction.extrapolated),
         **_measured(row),
         "bound_by": row.bound.bound_by,
         "verdict": row.verdict,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from roofline.physics.cross import COVERAGE
+from roofline.physics.judge import coverage
 from roofline.physics.lessons import Exchange, Ladder, Pace, beyond_memory, exchanges, ladders, pace
 from roofline.records import RUNG_MEANINGS, RUNGS, Comparison, Errors, Report, Verdict
 from roofline.units import duration, rate, significant
@@ -33,6 +35,8 @@ def conditions(report: Report) -> Iterator[Row]:
     yield "machine", report.machine
     yield "calibration", report.calibration
     yield "subject", f"{report.subject}, {cores}, {report.cache} caches"
+    if report.fit:
+        yield "fit", f"{report.fit}{_intervals(report)}"
     if report.libraries:
         yield "library", _library(report)
     if words := _rung(report):
@@ -125,6 +129,16 @@ def percent(share: float) -> str:
     """Format a share as percent: whole from ten on, else with one decimal."""
     whole = share == 0 or abs(share) >= 0.0995
     return f"{100 * share:.{0 if whole else 1}f} %"
+
+
+def _intervals(report: Report) -> str:
+    """Say how the intervals of fitted rungs held, and which layers lie beyond all fitted ones."""
+    words, found = "", coverage(report.rows)
+    if found:
+        held, width = percent(found[0]), percent(found[1])
+        words = f"; {held} of times lie in their interval ({COVERAGE:.0%} should), ±{width}"
+    beyond = sum(bool(row.prediction.extrapolated) for row in report.rows)
+    return words + (f"; {beyond} layers are extrapolated" if beyond else "")
 
 
 def _rung(report: Report) -> str:

@@ -1,0 +1,1 @@
+"""What `calibrate.subject` fits on top of the physics, and to which layers."""

@@ -1,0 +1,182 @@
+"""A sweep of many layers becomes what is known of its subject: an `Efficiency`."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from calibrate.fitting import physical, trees
+from calibrate.fitting.members import Sample, by_rung, folds, members
+from roofline import shapes
+from roofline.comparing.fitted import described, physics_digest
+from roofline.comparing.runner import Runner
+from roofline.errors import RooflineError
+from roofline.physics import judge
+from roofline.physics.efficiency import PRIORS
+from roofline.physics.residual import CONTINUOUS, FEATURES
+from roofline.physics.robust import median
+from roofline.records import (
+    RUNGS,
+    ConvShape,
+    Efficiency,
+    Errors,
+    Finding,
+    Member,
+    Parameter,
+    Prediction,
+    Sweep,
+)
+
+FEWEST = 12
+"""So few layers tell next to nothing beside the priors."""
+
+
+def conclude(sweep: Sweep, runner: Runner, *, quick: bool = False) -> Efficiency:
+    """Return what a sweep tells of its subject.
+
+    Args:
+        sweep: of the layers to fit; its subject's.
+        runner: who ran it, on the calibration that the physics comes from.
+        quick: whether the few layers of the short plan were measured.
+
+    Raises:
+        RooflineError: too few layers, or some that the calibration can't predict.
+
+    """
+    if len(sweep.timings) < FEWEST:
+        raise RooflineError(
+            f"{len(sweep.timings)} layers are too few to fit {sweep.subject}: "
+            f"give {FEWEST} or more."
+        )
+    predictions = [runner.recalled(timing) for timing in sweep.timings]
+    samples = [
+        _sample(runner, timing.shape, made, judge.measured(timing.seconds).seconds)
+        for timing, made in zip(sweep.timings, predictions, strict=True)
+    ]
+    fold_of = folds(samples)
+    made = members(samples, fold_of)
+    unseen = [by_rung(one, made[fold]) for one, fold in zip(samples, fold_of, strict=True)]
+    return Efficiency(
+        machine=sweep.machine,
+        node=sweep.node,
+        software=sweep.software,
+        conditions=sweep.conditions,
+        calibration=sweep.calibration,
+        usable_cores=sweep.usable_cores,
+        isa_cap=sweep.isa_cap,
+        subject=sweep.subject,
+        threads=sweep.threads,
+        cache=sweep.cache,
+        quick=quick,
+        physics=physics_digest(),
+        parameters=_parameters(samples),
+        features=FEATURES,
+        members=made,
+        folds=fold_of,
+        residuals=tuple(_residual(one, told) for one, told in zip(samples, unseen, strict=True)),
+        reach=_reach(samples),
+        errors=_errors(samples, predictions, unseen),
+        timings=sweep.timings,
+        anchors=sweep.anchors,
+        findings=(*sweep.findings, *_findings(samples, made)),
+        started=sweep.started,
+        seconds_taken=sweep.seconds_taken,
+        compile_seconds=sweep.compile_seconds,
+    )
+
+
+def refuse_judges(layers: Iterable[ConvShape], judged: Iterable[ConvShape] = ()) -> None:
+    """Refuse to fit layers that the fit will be judged by: an answer that was seen is no test.
+
+    Args:
+        layers: that would be fitted.
+        judged: kept for judging, beside the default sweep.
+
+    Raises:
+        RooflineError: some are both; names the first.
+
+    """
+    reserved = {layer.shape: layer.name for layer in shapes.default_sweep()}
+    reserved = dict.fromkeys(judged, "") | reserved
+    both = [shape for shape in layers if shape in reserved]
+    if both:
+        name = reserved[both[0]]
+        whose = f"the default sweep ({name})" if name else "what it is to be judged by"
+        raise RooflineError(
+            f"{len(both)} of the layers to fit, {both[0].text} first, belong to {whose}: "
+            "leave them out, or judge by others."
+        )
+
+
+def _sample(runner: Runner, shape: ConvShape, prediction: Prediction, measured: float) -> Sample:
+    found = described(runner, shape, prediction)
+    if found is None:
+        raise RooflineError(
+            f"rung d of {shape.text} can't be told by this calibration: run `make calibrate`."
+        )
+    return Sample(shape=shape, parts=found[0], features=found[1], measured=measured)
+
+
+def _parameters(samples: Sequence[Sample]) -> tuple[Parameter, ...]:
+    values = physical.fit([one.parts for one in samples], [one.measured for one in samples])
+    return tuple(
+        Parameter(
+            name=prior.name,
+            value=value,
+            centre=prior.centre,
+            spread=prior.spread,
+            unit=prior.unit,
+        )
+        for prior, value in zip(PRIORS, values, strict=True)
+    )
+
+
+def _residual(sample: Sample, told: Mapping[str, float]) -> float:
+    return math.log(sample.measured / told[max(told)])
+
+
+def _reach(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
+    columns = zip(FEATURES, zip(*(one.features for one in samples), strict=True), strict=True)
+    return {name: (min(some), max(some)) for name, some in columns if name in CONTINUOUS}
+
+
+def _errors(
+    samples: Sequence[Sample],
+    predictions: Sequence[Prediction],
+    unseen: Sequence[Mapping[str, float]],
+) -> dict[str, Errors]:
+    """Return each rung's errors; of e and f, by the member that did not see the layer."""
+    told = [{**made.rungs, **fitted} for made, fitted in zip(predictions, unseen, strict=True)]
+    found: dict[str, Errors] = {}
+    for rung in RUNGS:
+        pairs = [
+            (seconds, one.measured)
+            for one, by in zip(samples, told, strict=True)
+            if (seconds := by.get(rung)) is not None
+        ]
+        if pairs:
+            found[rung] = _of_pairs(pairs)
+    return found
+
+
+def _of_pairs(pairs: Sequence[tuple[float, float]]) -> Errors:
+    signed = [(predicted - measured) / measured for predicted, measured in pairs]
+    sizes = [abs(error) for error in signed]
+    return Errors(
+        n=len(pairs),
+        median_ape=median(sizes),
+        within_10=sum(size <= 0.10 for size in sizes) / len(sizes),
+        within_25=sum(size <= 0.25 for size in sizes) / len(sizes),
+        bias=median(signed),
+    )
+
+
+def _findings(samples: Sequence[Sample], made: Sequence[Member]) -> tuple[Finding, ...]:
+    if made[0].trees.count or len(samples) < trees.ENOUGH:
+        return ()
+    return (
+        Finding(
+            severity="advice",
+            what="rung f was not fitted: scikit-learn is not installed",
+            why_it_matters="predictions end at rung e, whose parameters leave some regularity over",
+            command="python -m pip install --editable '.[fit]'",
+        ),
+    )
