@@ -1,10 +1,10 @@
 """Which layers a subject is calibrated with: drawn from the stated domain, as unlike as they come.
 
-Of each class as many, in turn. Half of them are taken one after the other, each the candidate
-farthest from all taken so far (Kennard and Stone, "Computer aided design of experiments",
-Technometrics 11(1), 1969), so that few layers span the domain; the others as they were drawn, so
-that many layers are as common as elsewhere. No layer of the default sweep is among them: that one
-judges.
+Of each class as many, in turn. Half of them, or all of a few, are taken one after the other, each
+the candidate farthest from all taken so far (Kennard and Stone, "Computer aided design of
+experiments", Technometrics 11(1), 1969), so that few layers span the domain; the others as they
+were drawn, so that many layers are as common as elsewhere. No layer of the default sweep is among
+them: that one judges.
 """
 
 import math
@@ -16,6 +16,8 @@ from roofline.records import CONV_CLASSES, ConvShape, Layer
 
 QUICK, FULL = 16, 200
 SEED = 404_171
+# So many layers of a class span its domain before any is taken as it was drawn.
+_SPANNING = 8
 # Candidates for each layer that is chosen for being far from the others.
 _CANDIDATES = 4
 
@@ -43,7 +45,7 @@ def _of(layers: Sequence[Layer], conv_class: str) -> list[Layer]:
 
 
 def _spread(candidates: Sequence[Layer], count: int) -> list[Layer]:
-    far, drawn = count - count // 2, list(candidates)
+    far, drawn = max(min(count, _SPANNING), count // 2), list(candidates)
     places = {layer.name: _place(layer.shape) for layer in drawn}
     taken = [drawn.pop(0)]
     nearest = {one.name: math.dist(places[one.name], places[taken[0].name]) for one in drawn}

@@ -19,7 +19,7 @@ from roofline.physics import gate
 from roofline.physics.replicates import sample
 from roofline.physics.robust import median
 from roofline.physics.workload import conv_work
-from roofline.records import Calibration, Sweep
+from roofline.records import Calibration, Efficiency, Sweep, Trees
 from roofline.store.index import Entry
 from roofline.store.reading import MAX_SAMPLES, candidates, read
 from roofline.store.schema import Record
@@ -89,8 +89,10 @@ def record_faults(record: Record, secrets: Iterable[str] = ()) -> list[tuple[Sev
     found: list[tuple[Severity, str]] = [("error", what) for what in leaks(record, secrets)]
     if isinstance(record, Calibration):
         found += _calibration(record)
-    elif isinstance(record, Sweep):
-        found += (("error", what) for what in _sweep(record))
+    else:
+        found += (("error", what) for what in _times(record))
+    if isinstance(record, Efficiency):
+        found += (("error", what) for what in _fit(record))
     if not record.valid:
         found.append(("warning", "is marked invalid: kept, and never used"))
     return found
@@ -187,13 +189,33 @@ def _rounds(record: Calibration) -> Iterator[tuple[Severity, str]]:
             yield "error", f"{ceiling.name} ({ceiling.threads}): no measurement gives it"
 
 
-def _sweep(record: Sweep) -> Iterator[str]:
+def _times(record: Sweep | Efficiency) -> Iterator[str]:
     for timing in record.timings:
         times = [one for samples in timing.seconds for one in samples]
         if min(times, default=0.0) <= 0:
             yield f"layer {timing.name!r} took no time"
     if not RECORD.fullmatch(record.calibration):
         yield f"its calibration is no record's name: {record.calibration[:80]!r}"
+
+
+def _fit(record: Efficiency) -> Iterator[str]:
+    """Complain of numbers that don't fit together: they would be evaluated as they are."""
+    layers, members = len(record.timings), len(record.members)
+    if not len(record.folds) == len(record.residuals) == layers:
+        yield "has not one fold and one residual for each layer"
+    if not members or not all(0 <= fold < members for fold in record.folds):
+        yield "names a fold that no member left out"
+    if {len(member.parameters) for member in record.members} - {len(record.parameters)}:
+        yield "has members with other parameters than its own"
+    if any(value <= 0 for member in record.members for value in member.parameters):
+        yield "has a parameter that is not above 0"
+    if not all(_grown(member.trees, len(record.features)) for member in record.members):
+        yield "has trees that can't be evaluated"
+
+
+def _grown(trees: Trees, features: int) -> bool:
+    whole = len(trees.splits) == len(trees.thresholds) == 3 * trees.count
+    return whole and all(0 <= split < features for split in trees.splits)
 
 
 def _unlike(entries: list[Entry[Record]]) -> Iterator[Fault]:

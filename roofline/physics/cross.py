@@ -36,5 +36,6 @@ def interval(
     """
     ends = sorted(logarithms[fold] + error for fold, error in zip(folds, residuals, strict=True))
     # The k-th smallest of n, k = floor(alpha (n + 1)), and the same from above; the ends at worst.
-    rank = max(1, math.floor((1 - COVERAGE) / 2 * (len(ends) + 1)))
+    # Rounded first: (1 - 0.8) / 2 is a little less than 0.1.
+    rank = max(1, math.floor(round((1 - COVERAGE) / 2 * (len(ends) + 1), 9)))
     return math.exp(ends[rank - 1]), math.exp(ends[-rank])

@@ -1,0 +1,106 @@
+"""Which fit speaks for a subject, and what a user is told of it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from roofline.comparing.fits import Sought, newest_fit, told
+from roofline.comparing.fitted import physics_digest
+from roofline.records import Efficiency
+from roofline.store.files import Store
+from tests.builders import make_machine
+from tests.efficiency_builders import make_complete_efficiency
+
+OTHER = make_machine(family=99)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def fit(**overrides: object) -> Efficiency:
+    return replace(make_complete_efficiency(), samples=None, supersedes=None, **overrides)  # type: ignore[arg-type]
+
+
+def wanted(record: Efficiency, **overrides: object) -> Sought:
+    made = Sought(
+        subject=record.subject,
+        threads=record.threads,
+        cache=record.cache,
+        node=record.node,
+        machine=record.machine.id,
+        isa_cap=record.isa_cap,
+    )
+    return replace(made, **overrides)  # type: ignore[arg-type]
+
+
+def test_a_host_of_its_own_goes_before_one_of_its_type_before_another(tmp_path: Path) -> None:
+    store, own = Store(tmp_path), fit()
+    assert newest_fit(store, wanted(own)) is None
+    far = store.put(fit(machine=OTHER, started="2026-11-25T00:59:59Z"), None, "local")
+    found = newest_fit(store, wanted(own))
+    assert found is not None
+    assert (found.name, found.elsewhere) == (far.name, True)
+    alike = store.put(fit(node="f" * 16, started="2026-11-24T00:59:59Z"), None, "local")
+    found = newest_fit(store, wanted(own))
+    assert found is not None
+    assert (found.name, found.elsewhere) == (alike.name, False)
+    mine = store.put(own, None, "local")
+    found = newest_fit(store, wanted(own))
+    assert found is not None
+    assert (found.name, found.elsewhere) == (mine.name, False)
+
+
+@pytest.mark.parametrize(
+    "other", [{"subject": "torch"}, {"threads": 99}, {"cache": "warm"}, {"isa_cap": "sse2"}]
+)
+def test_what_was_fitted_to_something_else_is_not_taken(
+    tmp_path: Path, other: dict[str, object]
+) -> None:
+    store, own = Store(tmp_path), fit()
+    store.put(own, None, "local")
+    found = newest_fit(store, wanted(own, **other))
+    assert found is None
+    assert newest_fit(store, wanted(own)) is not None
+
+
+def test_a_full_fit_goes_before_a_newer_quick_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    full = store.put(fit(quick=False), None, "local")
+    store.put(fit(quick=True, started="2026-11-25T00:59:59Z"), None, "local")
+    found = newest_fit(store, wanted(fit()))
+    assert found is not None
+    assert found.name == full.name
+
+
+def test_a_superseded_fit_is_not_taken(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    old = store.put(fit(), None, "local")
+    new = store.put(replace(fit(started="2026-11-25T00:59:59Z"), supersedes=old.stem), None, "x")
+    found = newest_fit(store, wanted(fit()))
+    assert found is not None
+    assert found.name == new.name
+
+
+def test_a_user_is_told_where_a_fit_comes_from(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put(fit(machine=OTHER), None, "local")
+    sought = wanted(fit())
+    found = newest_fit(store, sought)
+    assert found is not None
+    words = "\n".join(told(found, sought))
+    assert OTHER.id in words
+    assert "carried over" in words
+    assert "another version of rung d" in words
+
+
+def test_a_fit_of_this_version_is_used_without_a_word(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put(fit(physics=physics_digest()), None, "local")
+    sought = wanted(fit())
+    found = newest_fit(store, sought)
+    assert found is not None
+    (line,) = told(found, sought)
+    assert "6 layers" in line
