@@ -66,7 +66,7 @@ def make_complete_efficiency() -> Efficiency:
     """Build a fit that leaves no field of any of its records at its default."""
     sweep = make_complete_sweep()
     errors = Errors(n=2, median_ape=0.125, within_10=0.5, within_25=1.0, bias=-0.0625)
-    trees = Trees(splits=(0, 3, 4), thresholds=(-14.5, 0.25, 2.0), leaves=(0.5, 0.25, 0.0, -0.125))
+    trees = Trees(splits=(0, 1, 1), thresholds=(-14.5, 0.25, 2.0), leaves=(0.5, 0.25, 0.0, -0.125))
     made = values(computing=1.5)
     return Efficiency(
         machine=sweep.machine,

@@ -24,13 +24,14 @@ ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "roofline.compare"]
 HEAVY = {"numba", "llvmlite", "matplotlib", "pandas", "numpy"}
 TOP = {
-    *("format", "machine", "node", "calibration", "subject", "threads", "cache", "drift"),
+    *("format", "machine", "node", "calibration", "fit", "subject", "threads", "cache"),
+    "drift",
     *("libraries", "environment", "rows", "summary", "noise_floor"),
 }
 ROW = {
     *("name", "shape", "class", "flops", "flops_executed", "bytes", "intensity"),
     *("paper_seconds", "roof_seconds", "rungs", "rung", "predicted_seconds"),
-    "low_seconds",
+    *("low_seconds", "extrapolated"),
     *("high_seconds", "measured_seconds", "measured_low_seconds", "measured_high_seconds"),
     *("bound_by", "verdict", "layout", "algorithm"),
 }

@@ -24,7 +24,7 @@ def read(text: str) -> list[dict[str, str]]:
 
 def test_every_field_is_a_column() -> None:
     assert list(read(to_csv(usual()))[0]) == [
-        *("machine", "node", "calibration", "subject", "threads", "cache", "name"),
+        *("machine", "node", "calibration", "fit", "subject", "threads", "cache", "name"),
         *("batch", "in_channels", "height", "width", "out_channels"),
         *(
             f"{name}_{axis}"
@@ -33,7 +33,8 @@ def test_every_field_is_a_column() -> None:
         ),
         *("groups", "bias", "dtype", "class", "flops", "flops_executed", "bytes", "intensity"),
         *("paper_seconds", "roof_seconds", *(f"rung_{rung}" for rung in "abcdef"), "rung"),
-        *("predicted_seconds", "low_seconds", "high_seconds", "measured_seconds"),
+        *("predicted_seconds", "low_seconds", "high_seconds", "extrapolated"),
+        "measured_seconds",
         *("measured_low_seconds", "measured_high_seconds", "bound_by", "verdict"),
         *("layout", "algorithm"),
     ]

@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROW = (
     *("name", "shape", "class", "flops", "flops_executed", "bytes", "intensity"),
     *("paper_seconds", "roof_seconds", "rungs", "rung", "predicted_seconds"),
-    "low_seconds",
-    *("high_seconds", "measured_seconds", "measured_low_seconds", "measured_high_seconds"),
+    *("low_seconds", "high_seconds", "extrapolated"),
+    *("measured_seconds", "measured_low_seconds", "measured_high_seconds"),
     *("bound_by", "verdict", "layout", "algorithm"),
 )
 
@@ -38,7 +38,8 @@ def tree(one: Report) -> Any:
 def test_the_names_are_those_promised() -> None:
     whole = tree(usual())
     assert list(whole) == [
-        *("format", "machine", "node", "calibration", "subject", "threads", "cache"),
+        *("format", "machine", "node", "calibration", "fit", "subject", "threads"),
+        "cache",
         *("libraries", "environment", "drift", "rows", "summary", "noise_floor"),
     ]
     assert whole["format"] == 1

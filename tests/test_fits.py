@@ -7,6 +7,7 @@ import pytest
 
 from roofline.comparing.fits import Sought, newest_fit, told
 from roofline.comparing.fitted import physics_digest
+from roofline.physics.residual import CONTINUOUS, FEATURES
 from roofline.records import Efficiency
 from roofline.store.files import Store
 from tests.builders import make_machine
@@ -21,7 +22,10 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fit(**overrides: object) -> Efficiency:
-    return replace(make_complete_efficiency(), samples=None, supersedes=None, **overrides)  # type: ignore[arg-type]
+    whole = make_complete_efficiency()
+    features, reach = FEATURES, dict.fromkeys(CONTINUOUS, (0.0, 1.0))
+    usual = {"samples": None, "supersedes": None, "features": features, "reach": reach}
+    return replace(whole, **(usual | overrides))  # type: ignore[arg-type]
 
 
 def wanted(record: Efficiency, **overrides: object) -> Sought:
@@ -73,6 +77,17 @@ def test_a_full_fit_goes_before_a_newer_quick_one(tmp_path: Path) -> None:
     found = newest_fit(store, wanted(fit()))
     assert found is not None
     assert found.name == full.name
+
+
+@pytest.mark.parametrize(
+    "other", [{"folds": (0,)}, {"features": ("seconds",)}, {"parameters": ()}, {"reach": {}}]
+)
+def test_a_fit_that_cannot_be_evaluated_is_not_taken(
+    tmp_path: Path, other: dict[str, object]
+) -> None:
+    store = Store(tmp_path)
+    store.put(fit(**other), None, "local")
+    assert newest_fit(store, wanted(fit())) is None
 
 
 def test_a_superseded_fit_is_not_taken(tmp_path: Path) -> None:

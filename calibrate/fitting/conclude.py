@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 
 from calibrate.fitting import physical, trees
 from calibrate.fitting.members import Sample, by_rung, folds, members
@@ -27,6 +28,9 @@ from roofline.records import (
 
 FEWEST = 12
 """So few layers tell next to nothing beside the priors."""
+
+REPEATED = {one.name for one in fields(Sweep)} - {"findings", "samples", "supersedes"}
+"""What a fit repeats of the sweep that it was made from."""
 
 
 def conclude(sweep: Sweep, runner: Runner, *, quick: bool = False) -> Efficiency:
@@ -55,16 +59,7 @@ def conclude(sweep: Sweep, runner: Runner, *, quick: bool = False) -> Efficiency
     made = members(samples, fold_of)
     unseen = [by_rung(one, made[fold]) for one, fold in zip(samples, fold_of, strict=True)]
     return Efficiency(
-        machine=sweep.machine,
-        node=sweep.node,
-        software=sweep.software,
-        conditions=sweep.conditions,
-        calibration=sweep.calibration,
-        usable_cores=sweep.usable_cores,
-        isa_cap=sweep.isa_cap,
-        subject=sweep.subject,
-        threads=sweep.threads,
-        cache=sweep.cache,
+        **{name: getattr(sweep, name) for name in REPEATED},
         quick=quick,
         physics=physics_digest(),
         parameters=_parameters(samples),
@@ -74,12 +69,7 @@ def conclude(sweep: Sweep, runner: Runner, *, quick: bool = False) -> Efficiency
         residuals=tuple(_residual(one, told) for one, told in zip(samples, unseen, strict=True)),
         reach=_reach(samples),
         errors=_errors(samples, predictions, unseen),
-        timings=sweep.timings,
-        anchors=sweep.anchors,
         findings=(*sweep.findings, *_findings(samples, made)),
-        started=sweep.started,
-        seconds_taken=sweep.seconds_taken,
-        compile_seconds=sweep.compile_seconds,
     )
 
 

@@ -1,8 +1,8 @@
 """What a subject is fitted to without measuring: a kept sweep, or the layers within a kept fit."""
 
-from dataclasses import fields
 from pathlib import Path
 
+from calibrate.fitting.conclude import REPEATED
 from roofline.comparing.archived import possible
 from roofline.errors import RooflineError
 from roofline.records import Efficiency, Sweep
@@ -25,5 +25,4 @@ def sweep_behind(path: Path) -> Sweep:
 
 
 def _within(record: Efficiency) -> Sweep:
-    shared = {one.name for one in fields(Sweep)} - {"findings", "samples", "supersedes"}
-    return Sweep(**{name: getattr(record, name) for name in shared})
+    return Sweep(**{name: getattr(record, name) for name in REPEATED})

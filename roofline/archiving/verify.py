@@ -16,10 +16,11 @@ from typing import Literal
 
 from roofline.archiving.privacy import leaks
 from roofline.physics import gate
+from roofline.physics.misfits import misfits
 from roofline.physics.replicates import sample
 from roofline.physics.robust import median
 from roofline.physics.workload import conv_work
-from roofline.records import Calibration, Efficiency, Sweep, Trees
+from roofline.records import Calibration, Efficiency, Sweep
 from roofline.store.index import Entry
 from roofline.store.reading import MAX_SAMPLES, candidates, read
 from roofline.store.schema import Record
@@ -92,7 +93,7 @@ def record_faults(record: Record, secrets: Iterable[str] = ()) -> list[tuple[Sev
     else:
         found += (("error", what) for what in _times(record))
     if isinstance(record, Efficiency):
-        found += (("error", what) for what in _fit(record))
+        found += (("error", what) for what in misfits(record))
     if not record.valid:
         found.append(("warning", "is marked invalid: kept, and never used"))
     return found
@@ -196,26 +197,6 @@ def _times(record: Sweep | Efficiency) -> Iterator[str]:
             yield f"layer {timing.name!r} took no time"
     if not RECORD.fullmatch(record.calibration):
         yield f"its calibration is no record's name: {record.calibration[:80]!r}"
-
-
-def _fit(record: Efficiency) -> Iterator[str]:
-    """Complain of numbers that don't fit together: they would be evaluated as they are."""
-    layers, members = len(record.timings), len(record.members)
-    if not len(record.folds) == len(record.residuals) == layers:
-        yield "has not one fold and one residual for each layer"
-    if not members or not all(0 <= fold < members for fold in record.folds):
-        yield "names a fold that no member left out"
-    if {len(member.parameters) for member in record.members} - {len(record.parameters)}:
-        yield "has members with other parameters than its own"
-    if any(value <= 0 for member in record.members for value in member.parameters):
-        yield "has a parameter that is not above 0"
-    if not all(_grown(member.trees, len(record.features)) for member in record.members):
-        yield "has trees that can't be evaluated"
-
-
-def _grown(trees: Trees, features: int) -> bool:
-    whole = len(trees.splits) == len(trees.thresholds) == 3 * trees.count
-    return whole and all(0 <= split < features for split in trees.splits)
 
 
 def _unlike(entries: list[Entry[Record]]) -> Iterator[Fault]:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roofline.comparing.fitted import Fit, physics_digest
+from roofline.physics.efficiency import PRIORS
+from roofline.physics.misfits import misfits
+from roofline.physics.residual import CONTINUOUS, FEATURES
 from roofline.records import Calibration, Efficiency
 from roofline.store.catalogue import catalogue_of
 from roofline.store.files import Store
@@ -105,5 +108,12 @@ def _entries(store: Store, lines: Sequence[Line]) -> Iterator[Entry[Efficiency]]
     for line in lines:
         entries, _ = read(store.root, [Path(store.root) / line.place])
         for entry in entries:
-            if isinstance(entry.record, Efficiency):
+            if isinstance(entry.record, Efficiency) and _evaluable(entry.record):
                 yield Entry(path=entry.path, record=entry.record)
+
+
+def _evaluable(record: Efficiency) -> bool:
+    """Whether this version can evaluate a fit, whoever wrote it."""
+    named = tuple(one.name for one in record.parameters) == tuple(one.name for one in PRIORS)
+    described = record.features == FEATURES and {*CONTINUOUS} <= record.reach.keys()
+    return named and described and not any(misfits(record))

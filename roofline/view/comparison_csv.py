@@ -48,6 +48,8 @@ def _cells(tree: Tree) -> Iterator[tuple[str, Any]]:
                 yield from _axes(field, one)
         elif name == "rungs":
             yield from ((f"rung_{rung}", one) for rung, one in value.items())
+        elif name == "extrapolated":
+            yield name, "; ".join(value)
         else:
             yield name, value
 
