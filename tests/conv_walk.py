@@ -66,7 +66,7 @@ def _any_tiling(draw: st.DrawFn, shape: ConvShape, lanes: int) -> Tiling:
         blocks=draw(st.integers(1, 3)) if several else 1,
         rows=draw(st.integers(1, 6)),
         chunk=draw(st.integers(1, 2)) if several else 1,
-        along=not several and draw(st.booleans()),
+        along=draw(st.booleans()),
     )
 
 

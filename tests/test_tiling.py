@@ -230,12 +230,21 @@ def test_a_case_s_parameters_say_the_whole_tiling(case: tuple[ConvShape, Vector,
     assert from_parameters(shape, cut.lanes, turned.parameters) == turned
 
 
-def test_data_beyond_the_last_level_is_read_along_its_rows() -> None:
-    small, large = (conv(64, 64, size, groups=64) for size in (56, 112))
-    assert not choose(small, AVX512, machine(l3=8192 * KIB)).along
-    assert choose(large, AVX512, machine(l3=8192 * KIB)).along
-    assert not choose(large, AVX512, machine(l3=32768 * KIB)).along
-    assert not choose(conv(64, 64, 224), AVX512, machine(l3=8 * KIB)).along
+def test_data_beyond_a_core_s_own_caches_is_read_along_its_rows() -> None:
+    small, large = (conv(64, 64, size, groups=64) for size in (28, 112))
+    host = machine(l2=512 * KIB, l3=32768 * KIB)
+    assert not choose(small, AVX512, host).along
+    assert choose(large, AVX512, host).along
+    assert choose(conv(64, 64, 112), AVX512, host).along
+    assert not choose(conv(64, 64, 112, 1), AVX512, host).along
+
+
+def test_short_rows_are_not_worth_a_call_each_but_for_memory() -> None:
+    short = conv(512, 512, 28, groups=512)
+    assert not choose(short, AVX512, machine(l2=512 * KIB, l3=32768 * KIB)).along
+    assert choose(short, AVX512, machine(l2=512 * KIB, l3=4096 * KIB)).along
+    # The same rows, of more work.
+    assert choose(conv(512, 512, 28), AVX512, machine(l2=512 * KIB, l3=32768 * KIB)).along
 
 
 def test_planes_are_for_dense_groups_below_a_vector() -> None:

@@ -35,6 +35,9 @@ _PIPES, _LOADS, _LATENCY = 2, 2, 4.25
 # Of two tiles that compute about equally fast, the one that loads less: a neighbour on the core's
 # other thread takes its part of loads and of the front end first.
 _LOAD_PENALTY = 0.1
+# Tensors several times as large as a core's second cache come from beyond it. A row of tiles has up
+# to three calls (both ends, and between them) of 25 cycles each, see `cores`.
+_BEYOND, _ROW_CALLS = 2, 3 * 25
 # Taps of a kernel row that are kept in registers at once where channels are lanes.
 MOST_TAPS = 7
 # Where the pattern of lanes is in the code, so are all channels of a group at once, and the
@@ -59,11 +62,27 @@ def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int 
         tile = _best_tile(flat, vector, lanes)
         tiling = replace(tile, chunk=_chunk(flat, tile, caches))
     else:
-        # What comes from memory is fetched ahead only if it is read as it lies.
-        along = tensor_bytes(shape, lanes) > caches[3] // 2
-        tiling = replace(_lane_tile(flat, vector, lanes, kind), along=along)
+        tiling = _lane_tile(flat, vector, lanes, kind)
+    tiling = replace(tiling, along=_along(flat, tiling, caches))
     rows = _rows(flat, tiling, caches[2])
     return replace(tiling, rows=min(rows, _shared_rows(flat, tiling, threads)))
+
+
+def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
+    """Return whether tiles follow each other along a row, as the data lie.
+
+    What lies beyond a core's own caches is fetched ahead only then: down a column each row of tiles
+    begins other lines, and the core sees no further than a tile or two. But then each row has calls
+    of its own, which a short one doesn't pay for.
+    """
+    size = tensor_bytes(shape, tiling.lanes)
+    if is_flat(shape) or size <= _BEYOND * caches[2]:
+        return False
+    if tiling.strategy != "broadcast" and size > caches[3] // 2:
+        return True
+    channels = min(tiling.chunk * tiling.lanes, shape.group_in)
+    multiplies = shape.out_width * math.prod(shape.kernel) * channels * tiling.blocks
+    return multiplies / _PIPES > 2 * _ROW_CALLS
 
 
 def cycles(columns: int, blocks: int) -> float:
