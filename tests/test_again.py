@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from tests.tilings import chosen, conv
 from roofline.physics.again import Again, again, moved
 from roofline.physics.isa import Vector
 from roofline.physics.tiling import Tiling, traffic
 from roofline.records import ConvShape
+from tests.tilings import chosen, conv
 
 TILE = Tiling(strategy="broadcast", lanes=8, columns=4, blocks=2, rows=99, chunk=99)
 

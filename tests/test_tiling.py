@@ -36,7 +36,9 @@ from tests.tilings import (
     ("c_in", "c_out", "groups", "lanes", "kind"),
     [
         (64, 64, 1, 16, "broadcast"),
-        (1, 1, 1, 16, "broadcast"),
+        (1, 1, 1, 16, "spread"),
+        (4, 96, 4, 16, "spread"),
+        (8, 96, 4, 16, "broadcast"),
         (32, 32, 32, 16, "lanewise"),
         (32, 64, 32, 16, "permute"),
         (32, 32, 4, 16, "permute"),
@@ -52,6 +54,22 @@ def test_the_strategy_follows_from_groups_and_lanes(
 ) -> None:
     """Narrow groups share a vector only where two of them fit; one group never does."""
     assert tiling.strategy(conv(c_in, c_out, 7, groups=groups), lanes) == kind
+
+
+def test_one_input_is_spread_where_neighbours_share_it() -> None:
+    """Else each is broadcast once a tap, which serves more vectors of outputs at a time."""
+    shared = conv(4, 96, 7, groups=4)
+    assert tiling.strategy(replace(shared, stride=(2, 2)), 16) == "spread"
+    for alone in ({"kernel": (7, 1)}, {"stride": (3, 3)}, {"dilation": (5, 5)}):
+        assert tiling.strategy(replace(shared, **alone), 16) == "broadcast"
+
+
+def test_a_record_of_older_kernels_is_read_as_they_ran() -> None:
+    shape = conv(4, 96, 7, groups=4)
+    cut = choose(shape, AVX2, MACHINE)
+    assert cut.strategy == "spread"
+    older = replace(cut, strategy="broadcast", taps=1, blocks=3)
+    assert from_parameters(shape, cut.lanes, older.parameters) == older
 
 
 def test_lanes_are_the_elements_of_a_register() -> None:

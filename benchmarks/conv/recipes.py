@@ -5,11 +5,13 @@ from benchmarks.conv.layout import Layout
 from benchmarks.conv.schedule import FILL, Micro
 from benchmarks.kernels import Recipe
 from benchmarks.mnemonics import add, fused_multiply_add
-from roofline.physics.tiling import planar, slots, unroll
+from roofline.physics.tiling import halves, planar, slots, unroll
 from roofline.records import Scalar
 
 MODULE, LANES = "benchmarks.conv.micro", "benchmarks.conv.lanes"
 Arguments = tuple[tuple[str, Scalar], ...]
+# Of kernels with one input channel a lane, by strategy.
+_ALONE = {"lanewise": "build_lanes", "spread": "build_spread"}
 CALL = Recipe("benchmarks.conv.call", "build")
 
 
@@ -34,9 +36,10 @@ def _lanes_recipe(layout: Layout, micro: Micro, common: Arguments) -> Recipe:
     reach = micro.reach(shape.stride[1], shape.dilation[1])
     names = ("taps", "stride", "dilation", "before", "after")
     common += tuple((name, getattr(reach, name)) for name in names)
-    if layout.tiling.strategy == "lanewise":
+    factory = _ALONE.get(layout.tiling.strategy)
+    if factory is not None:
         count = reach.products * max(1, micro.rows)
-        return _checked(LANES, "build_lanes", (*common, ("rows", micro.rows)), count)
+        return _checked(LANES, factory, (*common, ("rows", micro.rows)), count)
     if layout.indexed:
         return _checked(LANES, "build_permute", common, reach.products)
     slot_in, slot_out = slots(shape, lanes)
@@ -45,6 +48,7 @@ def _lanes_recipe(layout: Layout, micro: Micro, common: Arguments) -> Recipe:
         ("slot_in", slot_in),
         ("slot_out", slot_out),
         ("first", micro.first),
+        ("halves", halves(shape, lanes)),
     )
     return _checked(LANES, "build_shuffle", (*common, *groups), reach.products * shape.group_in)
 

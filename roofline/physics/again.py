@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from roofline.physics.spans import row_blocks, slices
 from roofline.physics.tiling import (
     Tiling,
+    by_output,
     depth,
     flattened,
     input_lanes,
@@ -49,8 +50,7 @@ def moved(shape: ConvShape, tiling: Tiling) -> Traffic:
 def _between(shape: ConvShape, tiling: Tiling) -> int:
     """Return the bytes of whole cache lines of the input that no tap touches."""
     item, lanes = ITEM_BYTES[shape.dtype], tiling.lanes
-    apart = tiling.strategy == "broadcast" and planar(shape, lanes)
-    place = item if apart else lanes * item
+    place = item if planar(shape, lanes) else lanes * item
     rows, columns = (touched_positions(shape, axis) for axis in (0, 1))
     lines = len({column * place // LINE_BYTES for column in columns})
     planes = shape.batch * (input_lanes(shape, lanes) * item // place)
@@ -70,12 +70,12 @@ def _again(shape: ConvShape, tiling: Tiling, threads: int) -> Iterator[Again]:
     yield Again(
         Traffic(read=item * weights * (parts - 1), written=0), many * (item * weights + one)
     )
-    if tiling.strategy != "broadcast":
+    if not by_output(shape, tiling.lanes):
         return
     tiles = -(-out_blocks(shape, tiling.lanes) // tiling.blocks)
     group = item * (inputs / shape.groups / parts + weights / shape.groups / tiles)
     yield Again(Traffic(read=item * inputs * (tiles - 1), written=0), many * group)
-    pieces = len(slices(shape, tiling))
+    pieces = len(slices(shape, tiling)) if tiling.strategy == "broadcast" else 1
     sums = item * outputs * (pieces - 1)
     beside = item * (outputs / tiles + inputs / pieces) / shape.groups / parts
     yield Again(Traffic(read=sums, written=sums), many * beside)

@@ -14,6 +14,7 @@ from roofline.physics.tiling import (
     MOST_ROWS,
     UNROLL,
     Tiling,
+    by_output,
     flattened,
     is_flat,
     lanes_of,
@@ -100,7 +101,9 @@ def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tilin
     following = taps * (not permuted and 1 < shape.kernel[0] <= MOST_ROWS)
     # Of two taps that share few inputs the compiler permutes both ahead, in registers of their own.
     ahead = taps * (permuted and taps == 2 and max(shape.stride[1], shape.dilation[1]) > 1)
-    beside = taps + ahead + following + permuted + (0 if vector.fused else _PRODUCTS)
+    # A value that is broadcast early, too.
+    early = kind == "spread"
+    beside = taps + ahead + following + permuted + early + (0 if vector.fused else _PRODUCTS)
     widest = widest_permuted(shape, vector, taps) if permuted else WIDEST_TILE
     columns = _even(shape.out_width, min(widest, vector.registers - 3 - beside))
     return Tiling(strategy=kind, lanes=lanes, columns=columns, taps=taps)
@@ -159,7 +162,7 @@ def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:
 def _rows(shape: ConvShape, tiling: Tiling, cache: int) -> int:
     """Return how many rows (or tiles of a flattened one) keep their input in the cache."""
     item = ITEM_BYTES[shape.dtype]
-    depth = tiling.lanes if tiling.strategy != "broadcast" else shape.group_in
+    depth = shape.group_in if by_output(shape, tiling.lanes) else tiling.lanes
     if is_flat(shape):
         step, total = tiling.columns * depth * item, -(-shape.out_width // tiling.columns)
         halo = 0

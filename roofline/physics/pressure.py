@@ -198,6 +198,8 @@ def _broadcast(columns: int, blocks: int, loop: float) -> Step:
 def _row(reach: Reach, tiling: Tiling, loop: float) -> Step:
     """Count one channel and kernel row: a sum waits for its taps, one after the other."""
     inputs = len(reach.uses())
+    if tiling.strategy == "spread":
+        return Step(reach.products, reach.taps, inputs, 0, reach.taps, loop)
     permutes = inputs * (tiling.strategy == "permute")
     loads = inputs + reach.taps + (permutes > 0)
     return Step(reach.products, loads, 0, permutes, reach.taps, loop)
