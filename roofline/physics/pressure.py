@@ -21,8 +21,8 @@ from roofline.physics.tiling import Tiling, flattened, out_blocks, output_lanes,
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import Calibration, ConvShape
 
-# Instructions of a loop's turn beside its work: two addresses move on, a counter decides. Counted in
-# the emitted x86-64 code, as those of the broadcast kernel's loops: over turns, taps, rows, blocks.
+# Instructions of a loop's turn beside its work: two addresses move on, a counter decides. Counted
+# in the emitted x86-64 code, as those of the broadcast kernel's further loops.
 _LOOP = 5
 _TAP, _ROW, _BLOCK = 6, 8, 11
 # Of each sum of a tile: its load, where that is, and its store.
