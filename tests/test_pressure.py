@@ -140,7 +140,7 @@ BROADCAST = (
         (PERMUTE, FREE, replace(EASY, starts=1), 12 * (42 + 16 + 3 + 1 + 10) + 3 * 14),
         (SPREAD, replace(FREE, broadcasts=1), EASY, 3 * 16),
         (SPREAD, FREE, Rates(multiplies=1e9, loads=1, hertz=1), 3 * 3 + 14),
-        (SPREAD, FREE, replace(EASY, starts=1), 3 * (42 + 16 + 3) + 3 * 14),
+        (SPREAD, FREE, replace(EASY, starts=1), 3 * (42 + 16 + 3 + 5) + 3 * 14),
         (BROADCAST, FREE, replace(EASY, starts=1), 32 * 34 + 2 * 45 + 3 * 24),
     ],
 )

@@ -63,12 +63,10 @@ def build_lanes(
     return _kernel(dtype, bits, fused, Reach(**reach), taps)
 
 
-def build_spread(
-    dtype: str, bits: int, fused: bool, rows: int, **reach: int
-) -> Callable[[int], int]:
+def build_spread(dtype: str, bits: int, fused: bool, **reach: int) -> Callable[[int], int]:
     """Make the kernel of one input channel and many outputs: a value broadcast once for all taps.
 
-    Its inputs lie in planes; for `rows` see `build_lanes`.
+    Its inputs lie in planes.
     """
 
     def taps(tile: Tile, row: _Row) -> Taps:
@@ -77,7 +75,7 @@ def build_spread(
         def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             return row.sums(weights, values, lambda place: e.broadcast(x, place * item))
 
-        return lambda x, weights, values: tile.over_rows(x, weights, values, one, rows)
+        return lambda x, weights, values: tile.over_rows(x, weights, values, one)
 
     return _kernel(dtype, bits, fused, Reach(**reach), taps)
 

@@ -10,8 +10,6 @@ from roofline.records import Scalar
 
 MODULE, LANES = "benchmarks.conv.micro", "benchmarks.conv.lanes"
 Arguments = tuple[tuple[str, Scalar], ...]
-# Of kernels with one input channel a lane, by strategy.
-_ALONE = {"lanewise": "build_lanes", "spread": "build_spread"}
 CALL = Recipe("benchmarks.conv.call", "build")
 
 
@@ -36,10 +34,11 @@ def _lanes_recipe(layout: Layout, micro: Micro, common: Arguments) -> Recipe:
     reach = micro.reach(shape.stride[1], shape.dilation[1])
     names = ("taps", "stride", "dilation", "before", "after")
     common += tuple((name, getattr(reach, name)) for name in names)
-    factory = _ALONE.get(layout.tiling.strategy)
-    if factory is not None:
+    if layout.tiling.strategy == "spread":
+        return _checked(LANES, "build_spread", common, reach.products)
+    if layout.tiling.strategy == "lanewise":
         count = reach.products * max(1, micro.rows)
-        return _checked(LANES, factory, (*common, ("rows", micro.rows)), count)
+        return _checked(LANES, "build_lanes", (*common, ("rows", micro.rows)), count)
     if layout.indexed:
         return _checked(LANES, "build_permute", common, reach.products)
     slot_in, slot_out = slots(shape, lanes)

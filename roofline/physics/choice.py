@@ -98,7 +98,7 @@ def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tilin
     most = MOST_TAPS if vector.registers > 16 else MOST_TAPS // 2
     taps, permuted = split(shape.kernel[1], most)[0][1], kind == "permute"
     # Of kernel rows that follow each other, the compiler loads the next one's weights ahead.
-    following = taps * (not permuted and 1 < shape.kernel[0] <= MOST_ROWS)
+    following = taps * (kind == "lanewise" and 1 < shape.kernel[0] <= MOST_ROWS)
     # Of two taps that share few inputs the compiler permutes both ahead, in registers of their own.
     ahead = taps * (permuted and taps == 2 and max(shape.stride[1], shape.dilation[1]) > 1)
     # A value that is broadcast early, too.

@@ -106,10 +106,9 @@ def unroll(lanes: int) -> int:
 
 def rows_at_once(shape: ConvShape, tiling: Tiling) -> int:
     """Return the kernel rows that the code of a whole depthwise tile holds, none if in a loop."""
-    height, kind = shape.kernel[0], tiling.strategy
-    # The compiler broadcasts the next row's inputs ahead; apart, more of them than registers hold.
-    alone = kind == "lanewise" or (kind == "spread" and shape.dilation[1] == 1)
-    return height if alone and height <= MOST_ROWS else 0
+    # Of rows that follow each other the compiler broadcasts more ahead than registers hold.
+    height = shape.kernel[0]
+    return height if tiling.strategy == "lanewise" and height <= MOST_ROWS else 0
 
 
 def planar(shape: ConvShape, lanes: int) -> bool:
