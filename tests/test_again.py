@@ -31,6 +31,11 @@ def test_weights_come_again_for_each_image_and_each_part_of_its_rows() -> None:
     assert found.footprint == 4 * (16 * 16 * 9 + 3 * 2 * 16 * 8 * 8 / parts)
 
 
+def test_weights_of_taps_on_padding_never_come() -> None:
+    shape = replace(conv(16, 16, 1, 5), batch=3)
+    assert of(shape)[0].traffic.read == 4 * 16 * 16 * 2
+
+
 def test_inputs_come_again_for_each_tile_of_output_channels() -> None:
     (found,) = of(conv(16, 48, 8, 1))
     assert found.traffic.read == 4 * 16 * 8 * 8 * 2

@@ -19,6 +19,7 @@ from roofline.physics.tiling import (
     out_blocks,
     output_lanes,
     planar,
+    touched_taps,
     traffic,
 )
 from roofline.physics.workload import ITEM_BYTES, touched_positions
@@ -61,11 +62,10 @@ def _again(shape: ConvShape, tiling: Tiling, threads: int) -> Iterator[Again]:
     item = ITEM_BYTES[shape.dtype]
     parts = shape.batch * len(list(row_blocks(flattened(shape), tiling)))
     many = min(threads, parts)
-    taps = shape.kernel[0] * shape.kernel[1]
     outputs = shape.batch * shape.out_height * shape.out_width * output_lanes(shape, tiling.lanes)
     rows, columns = (len(touched_positions(shape, axis)) for axis in (0, 1))
     inputs = shape.batch * rows * columns * input_lanes(shape, tiling.lanes)
-    weights = output_lanes(shape, tiling.lanes) * depth(shape, tiling) * taps
+    weights = output_lanes(shape, tiling.lanes) * depth(shape, tiling) * touched_taps(shape)
     one = item * (inputs + outputs) / parts
     yield Again(
         Traffic(read=item * weights * (parts - 1), written=0), many * (item * weights + one)

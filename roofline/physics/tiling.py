@@ -200,10 +200,15 @@ def traffic(shape: ConvShape, lanes: int) -> Traffic:
     outputs = output_lanes(shape, lanes)
     inputs = depth(shape, Tiling(strategy=strategy(shape, lanes), lanes=lanes, columns=1))
     weights = outputs * inputs - shape.out_channels * shape.group_in
-    empty += math.prod(len(set().union(*set(valid_taps(shape, axis)))) for axis in (0, 1)) * weights
+    empty += touched_taps(shape) * weights
     empty += (outputs - shape.out_channels) * shape.bias
     positions = shape.batch * shape.out_height * shape.out_width
     return Traffic(read=touched.read + empty * item, written=positions * outputs * item)
+
+
+def touched_taps(shape: ConvShape) -> int:
+    """Return the taps of the kernel that fall on the input for any output."""
+    return math.prod(len(set().union(*set(valid_taps(shape, axis)))) for axis in (0, 1))
 
 
 def split(total: int, most: int) -> tuple[tuple[int, int], ...]:
