@@ -6,7 +6,7 @@ output channels, sums for each slice: from whichever level holds what passes bet
 of a stride share cache lines with what lies between them, which moves, too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roofline.physics.spans import row_blocks, slices
@@ -39,7 +39,11 @@ class Again:
 
 def again(shape: ConvShape, tiling: Tiling, threads: int) -> Sequence[Again]:
     """Return what a call moves beside its touched bytes; nothing where all stays in registers."""
-    return [one for one in _again(shape, tiling, threads) if one.traffic.total > 0]
+    tensors = _tensors(shape, tiling)
+    found = [_weights(tensors, threads)]
+    if by_output(shape, tiling.lanes):
+        found += [_inputs(tensors, threads), _sums(tensors, threads)]
+    return [one for one in found if one.traffic.total > 0]
 
 
 def moved(shape: ConvShape, tiling: Tiling) -> Traffic:
@@ -58,24 +62,56 @@ def _between(shape: ConvShape, tiling: Tiling) -> int:
     return planes * len(rows) * max(0, lines * LINE_BYTES - len(columns) * place)
 
 
-def _again(shape: ConvShape, tiling: Tiling, threads: int) -> Iterator[Again]:
-    item = ITEM_BYTES[shape.dtype]
-    parts = shape.batch * len(list(row_blocks(flattened(shape), tiling)))
-    many = min(threads, parts)
-    outputs = shape.batch * shape.out_height * shape.out_width * output_lanes(shape, tiling.lanes)
+@dataclass(frozen=True, slots=True)
+class _Tensors:
+    """Bytes of all tensors as they lie inside, and into how much their use is cut.
+
+    Attributes:
+        parts: of the rows, of all images.
+        tiles: of output channels of a group.
+        pieces: slices of its input channels.
+
+    """
+
+    inputs: float
+    outputs: float
+    weights: float
+    groups: int
+    parts: int
+    tiles: int
+    pieces: int
+
+
+def _tensors(shape: ConvShape, tiling: Tiling) -> _Tensors:
+    item, lanes = ITEM_BYTES[shape.dtype], tiling.lanes
     rows, columns = (len(touched_positions(shape, axis)) for axis in (0, 1))
-    inputs = shape.batch * rows * columns * input_lanes(shape, tiling.lanes)
-    weights = output_lanes(shape, tiling.lanes) * depth(shape, tiling) * touched_taps(shape)
-    one = item * (inputs + outputs) / parts
-    yield Again(
-        Traffic(read=item * weights * (parts - 1), written=0), many * (item * weights + one)
+    outputs, places = output_lanes(shape, lanes), shape.out_height * shape.out_width
+    return _Tensors(
+        inputs=item * shape.batch * rows * columns * input_lanes(shape, lanes),
+        outputs=item * shape.batch * places * outputs,
+        weights=item * outputs * depth(shape, tiling) * touched_taps(shape),
+        groups=shape.groups,
+        parts=shape.batch * len(list(row_blocks(flattened(shape), tiling))),
+        tiles=-(-out_blocks(shape, lanes) // tiling.blocks),
+        pieces=len(slices(shape, tiling)) if tiling.strategy == "broadcast" else 1,
     )
-    if not by_output(shape, tiling.lanes):
-        return
-    tiles = -(-out_blocks(shape, tiling.lanes) // tiling.blocks)
-    group = item * (inputs / shape.groups / parts + weights / shape.groups / tiles)
-    yield Again(Traffic(read=item * inputs * (tiles - 1), written=0), many * group)
-    pieces = len(slices(shape, tiling)) if tiling.strategy == "broadcast" else 1
-    sums = item * outputs * (pieces - 1)
-    beside = item * (outputs / tiles + inputs / pieces) / shape.groups / parts
-    yield Again(Traffic(read=sums, written=sums), many * beside)
+
+
+def _weights(t: _Tensors, threads: int) -> Again:
+    """Return what each part reads of weights; meanwhile all of them pass, and one part."""
+    read = t.weights * (t.parts - 1)
+    passing = t.weights + (t.inputs + t.outputs) / t.parts
+    return Again(Traffic(read=read, written=0), min(threads, t.parts) * passing)
+
+
+def _inputs(t: _Tensors, threads: int) -> Again:
+    """Return what each tile reads of a group's inputs, with the weights of that tile."""
+    passing = (t.inputs / t.parts + t.weights / t.tiles) / t.groups
+    return Again(Traffic(read=t.inputs * (t.tiles - 1), written=0), min(threads, t.parts) * passing)
+
+
+def _sums(t: _Tensors, threads: int) -> Again:
+    """Return what each slice loads and stores of a tile's sums, with the slice's inputs."""
+    moved = t.outputs * (t.pieces - 1)
+    passing = (t.outputs / t.tiles + t.inputs / t.pieces) / t.groups / t.parts
+    return Again(Traffic(read=moved, written=moved), min(threads, t.parts) * passing)
