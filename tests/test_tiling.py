@@ -257,12 +257,17 @@ def test_data_beyond_a_core_s_own_caches_is_read_along_its_rows() -> None:
     assert not choose(conv(64, 64, 112, 1), AVX512, host).along
 
 
+LARGE = machine(l2=512 * KIB, l3=32768 * KIB)
+
+
 def test_short_rows_are_not_worth_a_call_each_but_for_memory() -> None:
     short = conv(512, 512, 28, groups=512)
-    assert not choose(short, AVX512, machine(l2=512 * KIB, l3=32768 * KIB)).along
+    assert not choose(short, AVX512, LARGE).along
     assert choose(short, AVX512, machine(l2=512 * KIB, l3=4096 * KIB)).along
-    # The same rows, of more work.
-    assert choose(conv(512, 512, 28), AVX512, machine(l2=512 * KIB, l3=32768 * KIB)).along
+    # Longer rows, of which a page holds one; the same rows, of more work.
+    assert not choose(conv(256, 256, 56, 1, groups=256, stride=(2, 2)), AVX2, LARGE).along
+    assert choose(conv(64, 64, 150, 1, groups=64, stride=(2, 2)), AVX2, LARGE).along
+    assert choose(conv(512, 512, 28), AVX512, LARGE).along
 
 
 def test_planes_are_for_dense_groups_below_a_vector() -> None:

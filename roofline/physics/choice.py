@@ -39,6 +39,8 @@ _LOAD_PENALTY = 0.1
 # Tensors several times as large as a core's second cache come from beyond it. A row of tiles has up
 # to three calls (both ends, and between them) of 25 cycles each, see `cores`.
 _BEYOND, _ROW_CALLS = 2, 3 * 25
+# Hardware fetches ahead within a page.
+_PAGE = 4096
 # Taps of a kernel row that are kept in registers at once where channels are lanes.
 MOST_TAPS = 7
 # Where the pattern of lanes is in the code, so are all channels of a group at once, and the
@@ -73,13 +75,15 @@ def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
     """Return whether tiles follow each other along a row, as the data lie.
 
     What lies beyond a core's own caches is fetched ahead only then: down a column each row of tiles
-    begins other lines, and the core sees no further than a tile or two. But then each row has calls
-    of its own, which a short one doesn't pay for.
+    begins other lines, soon another page, and the core sees no further than a tile or two. But then
+    each row has calls of its own, which a short one doesn't pay for.
     """
     size = tensor_bytes(shape, tiling.lanes)
     if is_flat(shape) or size <= _BEYOND * caches[2]:
         return False
     if tiling.strategy != "broadcast" and size > caches[3] // 2:
+        return True
+    if shape.out_width * tiling.lanes * ITEM_BYTES[shape.dtype] > _PAGE // 2:
         return True
     channels = min(tiling.chunk * tiling.lanes, shape.group_in)
     multiplies = shape.out_width * math.prod(shape.kernel) * channels * tiling.blocks
