@@ -105,8 +105,8 @@ def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tilin
     following = taps * (kind == "lanewise" and 1 < shape.kernel[0] <= MOST_ROWS)
     # Of two taps that share few inputs the compiler permutes both ahead, in registers of their own.
     ahead = taps * (permuted and taps == 2 and max(shape.stride[1], shape.dilation[1]) > 1)
-    # A value that is broadcast early, too.
-    early = kind == "spread"
+    # Values that are broadcast early, too; more of them where products hold results up.
+    early = (1 if vector.fused else 3) * (kind == "spread")
     beside = taps + ahead + following + permuted + early + (0 if vector.fused else _PRODUCTS)
     widest = widest_permuted(shape, vector, taps) if permuted else WIDEST_TILE
     columns = _even(shape.out_width, min(widest, vector.registers - 3 - beside))
