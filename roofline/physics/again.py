@@ -73,9 +73,9 @@ class _Tensors:
 
     """
 
-    inputs: float
-    outputs: float
-    weights: float
+    inputs: int
+    outputs: int
+    weights: int
     groups: int
     parts: int
     tiles: int

@@ -99,7 +99,8 @@ def cycles(columns: int, blocks: int) -> float:
 
 def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tiling:
     """Return the tile of single vectors: accumulators, a row of weights, an input, two spare."""
-    most = MOST_TAPS if vector.registers > 16 else MOST_TAPS // 2
+    few = 5 if kind == "lanewise" and vector.fused else MOST_TAPS // 2
+    most = MOST_TAPS if vector.registers > 16 else few
     taps, permuted = split(shape.kernel[1], most)[0][1], kind == "permute"
     # Of kernel rows that follow each other, the compiler loads the next one's weights ahead.
     following = taps * (kind == "lanewise" and 1 < shape.kernel[0] <= MOST_ROWS)
