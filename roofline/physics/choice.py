@@ -43,6 +43,8 @@ _BEYOND, _ROW_CALLS = 2, 3 * 25
 _PAGE = 4096
 # Taps of a kernel row that are kept in registers at once where channels are lanes.
 MOST_TAPS = 7
+# The same on 16 registers, of depthwise kernels whose rows are a loop; of others half of the above.
+_LOOPED_TAPS = 5
 # Where the pattern of lanes is in the code, so are all channels of a group at once, and the
 # compiler keeps more of it in registers (on 256 bits where few inputs serve two taps).
 _FEW_LANES, _CONSTANT_TILE, _LEAST_TILE = 4, 6, 4
@@ -99,11 +101,12 @@ def cycles(columns: int, blocks: int) -> float:
 
 def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tiling:
     """Return the tile of single vectors: accumulators, a row of weights, an input, two spare."""
-    few = 5 if kind == "lanewise" and vector.fused else MOST_TAPS // 2
+    # Of kernel rows that follow each other, the compiler loads the next one's weights ahead.
+    follow = kind == "lanewise" and 1 < shape.kernel[0] <= MOST_ROWS
+    few = _LOOPED_TAPS if kind == "lanewise" and vector.fused and not follow else MOST_TAPS // 2
     most = MOST_TAPS if vector.registers > 16 else few
     taps, permuted = split(shape.kernel[1], most)[0][1], kind == "permute"
-    # Of kernel rows that follow each other, the compiler loads the next one's weights ahead.
-    following = taps * (kind == "lanewise" and 1 < shape.kernel[0] <= MOST_ROWS)
+    following = taps * follow
     # Of two taps that share few inputs the compiler permutes both ahead, in registers of their own.
     ahead = taps * (permuted and taps == 2 and max(shape.stride[1], shape.dilation[1]) > 1)
     # Values that are broadcast early, too; more of them where products hold results up.
