@@ -14,7 +14,7 @@ from benchmarks.conv.lanes import pattern
 from benchmarks.conv.layout import Layout
 from benchmarks.conv.schedule import FILL, Call
 from benchmarks.conv.tables import shared_words
-from roofline.physics.tiling import Tiling, planar, slots, strategy, unroll
+from roofline.physics.tiling import Tiling, halves, planar, slots, strategy, unroll
 from roofline.records import ConvShape
 
 Array = NDArray[Any]
@@ -66,7 +66,7 @@ def _any_tiling(draw: st.DrawFn, shape: ConvShape, lanes: int) -> Tiling:
         blocks=draw(st.integers(1, 3)) if several else 1,
         rows=draw(st.integers(1, 6)),
         chunk=draw(st.integers(1, 2)) if several else 1,
-        along=not several and draw(st.booleans()),
+        along=draw(st.booleans()),
     )
 
 
@@ -170,7 +170,8 @@ class Walk:
         taps = [tap for uses in reach.uses().values() for at, tap in uses if at == column]
         kh, i, kw = np.indices((call.rows, call.channels, len(taps)))
         kw = np.array(taps, np.int64)[kw]
-        x = kh * shared[words.X_ROW] + kw * self.shape.dilation[1] * vector
+        place = layout.inputs.lanes * layout.item
+        x = kh * shared[words.X_ROW] + kw * self.shape.dilation[1] * place
         weights = kh * call.weights_row + i * shared[words.WEIGHTS_CHANNEL] + kw * vector
         picked = np.array([self._pattern(call, channel) for channel in range(call.channels)])
         lanes = picked[i.ravel()] * layout.item
@@ -181,9 +182,11 @@ class Walk:
         layout, shape, lanes = self.layout, self.shape, self.layout.tiling.lanes
         if layout.tiling.strategy == "lanewise":
             return np.arange(lanes)
+        if layout.tiling.strategy == "spread":
+            return np.zeros(lanes, np.int64)
         if layout.indexed:
             start = call.weights_block // layout.item + channel * lanes
             integers = self._weights.view(np.int32 if layout.item == 4 else np.int64)
             return integers[start : start + lanes].astype(np.int64)
         first = call.micro.first + channel
-        return np.array(pattern(first, lanes, *slots(shape, lanes)))
+        return np.array(pattern(first, lanes, *slots(shape, lanes), halves(shape, lanes)))

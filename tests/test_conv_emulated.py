@@ -63,6 +63,7 @@ def shapes(dtype: str) -> Iterator[ConvShape]:
     yield replace(usual, out_channels=35, groups=35, stride=(2, 2), dilation=(1, 2))
     yield replace(usual, out_channels=70, groups=35)
     yield replace(usual, out_channels=35 * 5, groups=35)
+    yield replace(usual, out_channels=35 * 5, groups=35, dilation=(1, 2))
     # As many columns as registers would allow if nothing but their sums and weights were kept.
     wide = replace(usual, padding=(0, 0), height=5)
     yield replace(wide, out_channels=2, width=40, kernel=(1, 2))
@@ -85,7 +86,7 @@ def test_the_shapes_are_of_every_class_and_strategy() -> None:
     assert {shape.conv_class for shape in found} == set(CONV_CLASSES)
     for lanes in (4, 8):
         kinds = {tiling.strategy(shape, lanes) for shape in found}
-        assert kinds == {"broadcast", "permute", "lanewise"}
+        assert kinds == {"broadcast", "permute", "lanewise", "spread"}
 
 
 @pytest.mark.skipif(not HOST_IS_X86, reason="other architectures have one width")

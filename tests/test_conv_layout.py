@@ -27,6 +27,7 @@ EXAMPLES = {
     "narrow groups that don't fill a vector": ((9, 9), 3, 8, 1),
     "narrow groups with few inputs": ((5, 15), 5, 8, 1),
     "narrow groups with few outputs": ((15, 5), 5, 8, 1),
+    "one input of many outputs": ((2, 12), 2, 4, 1),
 }
 
 
@@ -112,7 +113,8 @@ def one_by_one(layout: Layout, weights: np.ndarray) -> Iterator[float]:
     """Yield packed weights by the order that kernels walk, one after the other."""
     shape, lanes = layout.shape, layout.tiling.lanes
     if layout.tiling.strategy != "broadcast":
-        yield from _where_channels_are_lanes(layout, weights)
+        spread = layout.tiling.strategy == "spread"
+        yield from (_spread if spread else _where_channels_are_lanes)(layout, weights)
         return
     planes = shape.group_in < lanes
     depth = shape.group_in if planes else -(-shape.group_in // min(4, lanes)) * min(4, lanes)
@@ -127,6 +129,17 @@ def one_by_one(layout: Layout, weights: np.ndarray) -> Iterator[float]:
                         for o in range(first * lanes, last * lanes):
                             real = o < shape.group_out and c < shape.group_in
                             yield weights[group * shape.group_out + o, c, kh, kw] if real else 0
+
+
+def _spread(layout: Layout, weights: np.ndarray) -> Iterator[float]:
+    shape, lanes = layout.shape, layout.tiling.lanes
+    for group in range(shape.groups):
+        for first in range(0, shape.group_out, lanes):
+            for kh, kw in np.ndindex(*shape.kernel):
+                for out in range(first, first + lanes):
+                    inside = out < shape.group_out
+                    at = group * shape.group_out + out
+                    yield float(weights[at, 0, kh, kw]) if inside else 0.0
 
 
 def _where_channels_are_lanes(layout: Layout, weights: np.ndarray) -> Iterator[float]:
@@ -180,7 +193,7 @@ def test_the_examples_are_one_of_each() -> None:
     """Else a way to compute would go untested here without anybody noticing."""
     layouts = [example(name) for name in EXAMPLES]
     kinds = {layout.tiling.strategy for layout in layouts}
-    assert kinds == {"broadcast", "permute", "lanewise"}
+    assert kinds == {"broadcast", "permute", "lanewise", "spread"}
     assert {layout.parts for layout in layouts} == {1, 4}
     planes = [tiling.planar(one.shape, one.tiling.lanes) for one in layouts[:5]]
     assert planes == [False, False, True, False, True]
@@ -216,11 +229,13 @@ def test_a_pattern_names_the_inputs_of_each_output(layout: Layout) -> None:
         ((1, 4, 2, 2), [1, 1, 3, 3]),
         ((0, 8, 1, 2), [0, 0, 1, 1, 2, 2, 3, 3]),
         ((4, 8, 1, 2), [4, 4, 5, 5, 6, 6, 7, 7]),
+        ((0, 8, 1, 2, 2), [0, 0, 1, 1, 4, 4, 5, 5]),
+        ((3, 8, 1, 3, 2), [3, 3, 3, 3, 7, 7, 7, 7]),
         ((2, 8, 4, 4), [2, 2, 2, 2, 6, 6, 6, 6]),
         ((0, 16, 3, 3), [0, 0, 0, 3, 3, 3, 6, 6, 6, 9, 9, 9, 12, 12, 12, 12]),
     ],
 )
-def test_patterns_by_hand(arguments: tuple[int, int, int, int], lanes: list[int]) -> None:
+def test_patterns_by_hand(arguments: tuple[int, ...], lanes: list[int]) -> None:
     assert pattern(*arguments) == lanes
 
 
@@ -246,13 +261,11 @@ def test_lanes_are_indexed_where_an_instruction_does_that(
 
 
 @pytest.mark.parametrize(
-    ("channels", "outputs", "indexed"),
-    [(2, 2, False), (3, 3, False), (4, 4, False), (4, 1, False), (2, 4, True), (1, 4, True)],
+    ("channels", "outputs"),
+    [(2, 2), (3, 3), (4, 4), (4, 1), (2, 4), (1, 2), (1, 3), (1, 4)],
 )
-def test_a_pattern_is_read_on_256_bits_where_lanes_leave_their_half(
-    channels: int, outputs: int, indexed: bool
-) -> None:
-    """Several output vectors take their groups from one input vector: from its other half, too."""
+def test_on_256_bits_lanes_stay_in_their_half(channels: int, outputs: int) -> None:
+    """Even where several output vectors take their groups from one input vector."""
     shape = ConvShape(
         in_channels=8 * channels,
         height=1,
@@ -262,6 +275,5 @@ def test_a_pattern_is_read_on_256_bits_where_lanes_leave_their_half(
         groups=8,
     )
     layout = Layout(shape, Tiling(strategy="permute", lanes=8, columns=1))
-    assert layout.indexed == indexed
-    half = np.arange(8) // 4
-    assert indexed == any((row // 4 != half).any() for row in layout.patterns)
+    assert not layout.indexed
+    assert (layout.patterns // 4 == np.arange(8) // 4).all()

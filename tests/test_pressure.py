@@ -115,6 +115,7 @@ def test_a_permute_tile_by_hand() -> None:
 
 
 PERMUTE = (conv(16, 16, 3, padding=(0, 0), width=16, groups=4), replace(LANES, strategy="permute"))
+SPREAD = (conv(1, 16, 3, padding=(0, 0), width=16), replace(LANES, strategy="spread"))
 BROADCAST = (
     conv(32, 64, 1, 1, height=1, width=6),
     Tiling(strategy="broadcast", lanes=16, columns=6, blocks=4, chunk=2),
@@ -135,9 +136,12 @@ BROADCAST = (
         (PERMUTE, replace(FREE, arithmetic=1), Rates(1, 1e9, 1), 12 * (42 + 16)),
         (PERMUTE, FREE, Rates(multiplies=1e9, loads=1, hertz=1), 12 * (16 + 3 + 1) + 14),
         (PERMUTE, replace(FREE, latency=5), EASY, 12 * 3 * 5),
-        (PERMUTE, replace(FREE, latency=5, window=2 * 12 * 70), EASY, 12 * 3 * 5 / 2),
-        (PERMUTE, FREE, replace(EASY, starts=1), 12 * (42 + 16 + 3 + 1 + 8) + 2 * 14),
-        (BROADCAST, FREE, replace(EASY, starts=1), 32 * (24 + 4 + 6 + 1) + 2 * 24),
+        (PERMUTE, replace(FREE, latency=5, window=2 * 12 * 72), EASY, 12 * 3 * 5 / 2),
+        (PERMUTE, FREE, replace(EASY, starts=1), 12 * (42 + 16 + 3 + 1 + 10) + 3 * 14),
+        (SPREAD, replace(FREE, broadcasts=1), EASY, 3 * 16),
+        (SPREAD, FREE, Rates(multiplies=1e9, loads=1, hertz=1), 3 * 3 + 14),
+        (SPREAD, FREE, replace(EASY, starts=1), 3 * (42 + 16 + 3 + 5) + 3 * 14),
+        (BROADCAST, FREE, replace(EASY, starts=1), 32 * 34 + 2 * 45 + 3 * 24),
     ],
 )
 def test_each_port_can_bind(

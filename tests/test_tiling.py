@@ -36,7 +36,9 @@ from tests.tilings import (
     ("c_in", "c_out", "groups", "lanes", "kind"),
     [
         (64, 64, 1, 16, "broadcast"),
-        (1, 1, 1, 16, "broadcast"),
+        (1, 1, 1, 16, "spread"),
+        (4, 96, 4, 16, "spread"),
+        (8, 96, 4, 16, "broadcast"),
         (32, 32, 32, 16, "lanewise"),
         (32, 64, 32, 16, "permute"),
         (32, 32, 4, 16, "permute"),
@@ -52,6 +54,22 @@ def test_the_strategy_follows_from_groups_and_lanes(
 ) -> None:
     """Narrow groups share a vector only where two of them fit; one group never does."""
     assert tiling.strategy(conv(c_in, c_out, 7, groups=groups), lanes) == kind
+
+
+def test_one_input_is_spread_where_neighbours_share_it() -> None:
+    """Else each is broadcast once a tap, which serves more vectors of outputs at a time."""
+    shared = conv(4, 96, 7, groups=4)
+    assert tiling.strategy(replace(shared, stride=(2, 2)), 16) == "spread"
+    for alone in ({"kernel": (7, 1)}, {"stride": (3, 3)}, {"dilation": (5, 5)}):
+        assert tiling.strategy(replace(shared, **alone), 16) == "broadcast"
+
+
+def test_a_record_of_older_kernels_is_read_as_they_ran() -> None:
+    shape = conv(4, 96, 7, groups=4)
+    cut = choose(shape, AVX2, MACHINE)
+    assert cut.strategy == "spread"
+    older = replace(cut, strategy="broadcast", taps=1, blocks=3)
+    assert from_parameters(shape, cut.lanes, older.parameters) == older
 
 
 def test_lanes_are_the_elements_of_a_register() -> None:
@@ -127,7 +145,9 @@ def test_a_tile_that_leaves_the_sums_waiting_costs_the_latency() -> None:
 def test_taps_of_a_wide_kernel_row_are_cut_evenly() -> None:
     wide = conv(32, 32, 56, 9, groups=32)
     assert choose(wide, AVX512, MACHINE).taps == 5
-    assert choose(wide, AVX2, MACHINE).taps == 3
+    assert choose(wide, AVX2, MACHINE).taps == 5
+    rows = replace(wide, kernel=(3, 9), padding=(1, 4))
+    assert choose(rows, AVX2, MACHINE).taps == 3
     assert choose(conv(32, 32, 56, groups=32), NEON, MACHINE).taps == 3
 
 
@@ -230,12 +250,26 @@ def test_a_case_s_parameters_say_the_whole_tiling(case: tuple[ConvShape, Vector,
     assert from_parameters(shape, cut.lanes, turned.parameters) == turned
 
 
-def test_data_beyond_the_last_level_is_read_along_its_rows() -> None:
-    small, large = (conv(64, 64, size, groups=64) for size in (56, 112))
-    assert not choose(small, AVX512, machine(l3=8192 * KIB)).along
-    assert choose(large, AVX512, machine(l3=8192 * KIB)).along
-    assert not choose(large, AVX512, machine(l3=32768 * KIB)).along
-    assert not choose(conv(64, 64, 224), AVX512, machine(l3=8 * KIB)).along
+def test_data_beyond_a_core_s_own_caches_is_read_along_its_rows() -> None:
+    small, large = (conv(64, 64, size, groups=64) for size in (28, 112))
+    host = machine(l2=512 * KIB, l3=32768 * KIB)
+    assert not choose(small, AVX512, host).along
+    assert choose(large, AVX512, host).along
+    assert choose(conv(64, 64, 112), AVX512, host).along
+    assert not choose(conv(64, 64, 112, 1), AVX512, host).along
+
+
+LARGE = machine(l2=512 * KIB, l3=32768 * KIB)
+
+
+def test_short_rows_are_not_worth_a_call_each_but_for_memory() -> None:
+    short = conv(512, 512, 28, groups=512)
+    assert not choose(short, AVX512, LARGE).along
+    assert choose(short, AVX512, machine(l2=512 * KIB, l3=4096 * KIB)).along
+    # Longer rows, of which a page holds one; the same rows, of more work.
+    assert not choose(conv(256, 256, 56, 1, groups=256, stride=(2, 2)), AVX2, LARGE).along
+    assert choose(conv(64, 64, 150, 1, groups=64, stride=(2, 2)), AVX2, LARGE).along
+    assert choose(conv(512, 512, 28), AVX512, LARGE).along
 
 
 def test_planes_are_for_dense_groups_below_a_vector() -> None:

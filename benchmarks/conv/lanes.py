@@ -1,4 +1,4 @@
-"""The micro-kernels of convolutions whose lanes are input channels: depthwise and narrow groups.
+"""The micro-kernels that take a row's taps at once: depthwise, narrow groups, one input of many.
 
 Columns of a tile and the taps of a row are compile-time offsets, and so is what of a tile's inputs
 lies outside of the image, at the row's ends; all else is read from the entry
@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.conv import words
 from benchmarks.conv.tile import Taps, Tile
-from benchmarks.simd import Emitter, Value, kernel
+from benchmarks.simd import ITEM_BYTES, Emitter, Value, kernel
 from roofline.physics.reach import Reach
 
 Pick = Callable[[Value], Value]
@@ -28,11 +28,18 @@ class _Row:
 
     def run(self, x: Value, weights: Value, values: list[Value], pick: Pick) -> list[Value]:
         """Return the accumulators after one kernel row of one channel a lane."""
+        e = self.e
+        return self.sums(weights, values, lambda place: pick(e.load(x, place * e.vector_bytes)))
+
+    def sums(
+        self, weights: Value, values: list[Value], read: Callable[[int], Value]
+    ) -> list[Value]:
+        """Return the accumulators after one kernel row, of inputs that are read by their place."""
         e, changed = self.e, list(values)
         multiply_add = e.fma if self.fused else e.multiply_add
         factors = [e.load(weights, tap * e.vector_bytes) for tap in range(self.reach.taps)]
         for place, uses in self.reach.uses().items():
-            value = pick(e.load(x, place * e.vector_bytes))
+            value = read(place)
             for column, tap in uses:
                 changed[column] = multiply_add(value, factors[tap], changed[column])
         return changed
@@ -52,6 +59,23 @@ def build_lanes(
             return row.run(x, weights, values, lambda value: value)
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one, rows)
+
+    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+
+
+def build_spread(dtype: str, bits: int, fused: bool, **reach: int) -> Callable[[int], int]:
+    """Make the kernel of one input channel and many outputs: a value broadcast once for all taps.
+
+    Its inputs lie in planes.
+    """
+
+    def taps(tile: Tile, row: _Row) -> Taps:
+        e, item = tile.e, ITEM_BYTES[dtype]
+
+        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            return row.sums(weights, values, lambda place: e.broadcast(x, place * item))
+
+        return lambda x, weights, values: tile.over_rows(x, weights, values, one)
 
     return _kernel(dtype, bits, fused, Reach(**reach), taps)
 
@@ -94,12 +118,13 @@ def build_shuffle(
     slot_in: int,
     slot_out: int,
     first: int,
+    halves: int,
     **reach: int,
 ) -> Callable[[int], int]:
     """Make the kernel of narrow groups whose patterns are in the code, all channels of a group.
 
     An instruction with a constant pattern loads and permutes in one, where lanes stay within 128
-    bits. For slots and `first` see `pattern`.
+    bits. For slots, `first` and `halves` see `pattern`.
     """
 
     def taps(tile: Tile, row: _Row) -> Taps:
@@ -109,7 +134,7 @@ def build_shuffle(
 
         def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             for index in range(channels):
-                lanes = pattern(first + index, e.lanes, slot_in, slot_out)
+                lanes = pattern(first + index, e.lanes, slot_in, slot_out, halves)
                 values = row.run(x, weights, values, functools.partial(e.shuffle, lanes=lanes))
                 x, weights = e.advance(x, x_step), e.advance(weights, step)
             return values
@@ -130,11 +155,15 @@ def _kernel(
     return kernel(emit)
 
 
-def pattern(first: int, lanes: int, slot_in: int, slot_out: int) -> list[int]:
+def pattern(first: int, lanes: int, slot_in: int, slot_out: int, halves: int = 1) -> list[int]:
     """Return, for each output lane, the input lane that holds its group's channel.
 
     The first group's lies at `first`; the next groups' follow each `slot_in` lanes, as their
-    outputs do each `slot_out`. Lanes beyond the last whole slot name any: their weights are zero.
+    outputs do each `slot_out`; anew in each of the `halves` of the vector. Lanes beyond the last
+    whole slot name any: their weights are zero.
     """
-    groups = lanes // max(slot_in, slot_out)
-    return [first + min(lane // slot_out, groups - 1) * slot_in for lane in range(lanes)]
+    groups, wide = lanes // max(slot_in, slot_out) // halves, lanes // halves
+    return [
+        lane // wide * wide + first + min(lane % wide // slot_out, groups - 1) * slot_in
+        for lane in range(lanes)
+    ]

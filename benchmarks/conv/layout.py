@@ -16,8 +16,10 @@ from benchmarks.conv.lanes import pattern
 from benchmarks.simd import PERMUTES
 from roofline.physics.tiling import (
     Tiling,
+    by_output,
     depth,
     groups_in_vector,
+    halves,
     out_blocks,
     parts_in_vector,
     planar,
@@ -89,9 +91,9 @@ class Layout:
     def patterns(self) -> NDArray[np.int64]:
         """Which input lane each output lane takes: (parts x channels of a group, lanes)."""
         shape, lanes = self.shape, self.tiling.lanes
-        step = groups_in_vector(shape, lanes) * shape.group_in
+        step = groups_in_vector(shape, lanes) * shape.group_in // halves(shape, lanes)
         rows = [
-            pattern(part * step + channel, lanes, *slots(shape, lanes))
+            pattern(part * step + channel, lanes, *slots(shape, lanes), halves(shape, lanes))
             for part in range(self.parts)
             for channel in range(shape.group_in)
         ]
@@ -106,7 +108,7 @@ class Layout:
     def inputs(self) -> Places:
         """Where input channels lie."""
         lanes = self.tiling.lanes
-        if self.tiling.strategy == "broadcast" and planar(self.shape, lanes):
+        if planar(self.shape, lanes):
             channels = np.arange(self.shape.in_channels)
             return Places(channels, np.zeros_like(channels), channels.size, 1)
         return self._places(0, self.shape.group_in, self.parts)
@@ -120,14 +122,17 @@ class Layout:
         """Return the places of a tensor's channels; a vector holds that many parts of groups."""
         shape, lanes = self.shape, self.tiling.lanes
         number, within = np.divmod(np.arange(shape.groups * group), group)
-        if self.tiling.strategy == "broadcast":
+        if by_output(shape, lanes):
             per_group = -(-group // lanes)
             block, lane = np.divmod(within, lanes)
             return Places(number * per_group + block, lane, shape.groups * per_group, lanes)
         together, slot = groups_in_vector(shape, lanes), slots(shape, lanes)[side]
         part, place = np.divmod(number, together)
         block, position = np.divmod(part, parts)
-        lane = position * together * group + place * slot + within
+        dealt = halves(shape, lanes) if side == 0 else 1
+        half, place = np.divmod(place, together // dealt)
+        lane = half * (lanes // dealt) + place * slot + within
+        lane += position * together // dealt * group
         return Places(block, lane, -(-shape.groups // (together * parts)), lanes)
 
     @cached_property

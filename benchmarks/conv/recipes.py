@@ -5,7 +5,7 @@ from benchmarks.conv.layout import Layout
 from benchmarks.conv.schedule import FILL, Micro
 from benchmarks.kernels import Recipe
 from benchmarks.mnemonics import add, fused_multiply_add
-from roofline.physics.tiling import planar, slots, unroll
+from roofline.physics.tiling import halves, planar, slots, unroll
 from roofline.records import Scalar
 
 MODULE, LANES = "benchmarks.conv.micro", "benchmarks.conv.lanes"
@@ -34,6 +34,8 @@ def _lanes_recipe(layout: Layout, micro: Micro, common: Arguments) -> Recipe:
     reach = micro.reach(shape.stride[1], shape.dilation[1])
     names = ("taps", "stride", "dilation", "before", "after")
     common += tuple((name, getattr(reach, name)) for name in names)
+    if layout.tiling.strategy == "spread":
+        return _checked(LANES, "build_spread", common, reach.products)
     if layout.tiling.strategy == "lanewise":
         count = reach.products * max(1, micro.rows)
         return _checked(LANES, "build_lanes", (*common, ("rows", micro.rows)), count)
@@ -45,6 +47,7 @@ def _lanes_recipe(layout: Layout, micro: Micro, common: Arguments) -> Recipe:
         ("slot_in", slot_in),
         ("slot_out", slot_out),
         ("first", micro.first),
+        ("halves", halves(shape, lanes)),
     )
     return _checked(LANES, "build_shuffle", (*common, *groups), reach.products * shape.group_in)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from benchmarks.conv.layout import Layout
 from roofline.physics.reach import Reach
 from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
-from roofline.physics.tiling import flattened, groups_in_vector, out_blocks, rows_at_once
+from roofline.physics.tiling import flattened, groups_in_vector, halves, out_blocks, rows_at_once
 from roofline.records import ConvShape
 
 
@@ -99,7 +99,10 @@ def _lane_units(
 ) -> Iterator[Unit]:
     whole = Slice(0, 1, shape.group_in, shape.group_in, 0)
     for block in range(layout.outputs.blocks):
-        x_block, part = divmod(block, layout.parts)
+        served = layout.parts
+        if layout.tiling.strategy == "spread":
+            served = out_blocks(shape, layout.tiling.lanes)
+        x_block, part = divmod(block, served)
         at = _At(shape, layout, image, block, 1, x_block, part)
         calls = [call for span in found for call in at.calls(span, whole, fresh=True)]
         yield _unit(calls, shape)
@@ -165,6 +168,7 @@ class _At:
         first = 0
         if tiling.strategy == "permute" and not self.layout.indexed:
             first = self.part * groups_in_vector(self.shape, tiling.lanes) * group
+            first //= halves(self.shape, tiling.lanes)
         taps, whole = len(span.kernel_columns), len(span.kernel_rows) == self.shape.kernel[0]
         rows = rows_at_once(self.shape, tiling) * whole
         return Micro(span.columns, 1, taps, first, span.before, span.after, rows)

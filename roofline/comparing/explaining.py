@@ -130,7 +130,7 @@ def _coarse(prediction: Prediction, runs: Runner, seconds: float, dtype: str) ->
     }
     costs = dict(terms) if additive else shown | {parts.OVERHEAD: overhead}
     yield from _arithmetic(costs.get(parts.COMPUTE, 0.0), work, runs, dtype)
-    yield from parts.outside(costs, work.bytes_touched, runs.calibration)
+    yield from parts.outside(costs, dict.fromkeys(costs, work.bytes_touched), runs.calibration)
 
 
 def _arithmetic(seconds: float, work: Work, runs: Runner, dtype: str) -> Iterator[Part]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.physics import choice, cores, pressure, tiling
+from roofline.physics.again import again, moved
 from roofline.physics.isa import Vector
 from roofline.physics.predict import overhead, predict
 from roofline.physics.pressure import Rates
@@ -91,7 +92,7 @@ class Operators(Runner):
             RooflineError: the calibration knows too little of this team or dtype.
 
         """
-        shape = layer.shape
+        shape, cut = layer.shape, cut or self.tiling(layer)
         return predict(
             conv_work(shape),
             shape.dtype,
@@ -99,8 +100,9 @@ class Operators(Runner):
             self.threads,
             cold=self.cold,
             overhead_seconds=overhead(self.calibration, self.threads),
-            core_seconds=self._core_seconds(layer, cut or self.tiling(layer)),
-            inside=tiling.traffic(shape, tiling.lanes_of(self.vector, shape.dtype)),
+            core_seconds=self._core_seconds(layer, cut),
+            inside=moved(shape, cut),
+            again=again(shape, cut, self.threads),
         )
 
     def _core_seconds(self, layer: Layer, cut: Tiling) -> Mapping[str, float] | None:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from roofline.comparing.operators import Operators
 from roofline.physics import anatomy, cores, pressure, tiling
+from roofline.physics.again import again, moved
 from roofline.physics.anatomy import Inside
+from roofline.physics.bandwidth import level_of
 from roofline.physics.isa import Vector
 from roofline.physics.library import REORDERS
 from roofline.physics.roof import MEMORY, cache_levels
@@ -46,23 +48,39 @@ def dissected(
         )
         for name, seconds in found.items()
     ]
-    moved = tiling.traffic(layer.shape, cut.lanes)
+    crossing = _crossing(operators, layer.shape, cut)
     ports = tuple(
         Part(name=name, seconds=seconds, about=_PORTS[name])
         for name, seconds in anatomy.demands(inside).items()
     )
-    return Dissected(parts=(*core, *outside(terms, moved, operators.calibration)), ports=ports)
+    return Dissected(parts=(*core, *outside(terms, crossing, operators.calibration)), ports=ports)
 
 
-def outside(terms: Mapping[str, float], moved: Traffic, calibration: Calibration) -> Iterator[Part]:
+def _crossing(operators: Operators, shape: ConvShape, cut: Tiling) -> Mapping[str, Traffic]:
+    """Return what crosses from each level: all tensors once, and what comes again."""
+    calibration, threads = operators.calibration, operators.threads
+    once = moved(shape, cut)
+    first = MEMORY if operators.cold else level_of(calibration, threads, once.total)
+    found = {first: once}
+    for one in again(shape, cut, threads):
+        level, more = level_of(calibration, threads, one.footprint), one.traffic
+        so_far = found.get(level, Traffic(read=0, written=0))
+        found[level] = Traffic(read=so_far.read + more.read, written=so_far.written + more.written)
+    return found
+
+
+def outside(
+    terms: Mapping[str, float], crossing: Mapping[str, Traffic], calibration: Calibration
+) -> Iterator[Part]:
     """Yield the terms of a prediction that aren't compute: a level's traffic, and the overhead."""
     for name, seconds in terms.items():
         if name == OVERHEAD:
             about = "meeting at the barrier, and what a call costs" if seconds else ""
             yield Part(name=CALL, seconds=seconds, about=about)
         elif name == MEMORY or name in cache_levels(calibration):
-            about = _traffic_words(name, moved, seconds, calibration)
-            yield Part(name=f"{name} traffic", seconds=seconds, about=about, bytes=moved.total)
+            here = crossing[name]
+            about = _traffic_words(name, here, seconds, calibration)
+            yield Part(name=f"{name} traffic", seconds=seconds, about=about, bytes=here.total)
         elif name != COMPUTE:
             about = _COPIES if name == REORDERS else f"{name} of this subject"
             yield Part(name=name, seconds=seconds, about=about)
@@ -104,7 +122,7 @@ def _flops_words(work: Work) -> str:
 
 def _lanes_words(shape: ConvShape, cut: Tiling, vector: Vector) -> str:
     held = f"{vector.bits}-bit vectors of {cut.lanes}"
-    if cut.strategy == "broadcast":
+    if tiling.by_output(shape, cut.lanes):
         used = shape.group_out
         room = tiling.out_blocks(shape, cut.lanes) * cut.lanes
         noun = "output channels a group" if shape.groups > 1 else "output channels"

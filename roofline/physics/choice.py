@@ -14,6 +14,7 @@ from roofline.physics.tiling import (
     MOST_ROWS,
     UNROLL,
     Tiling,
+    by_output,
     flattened,
     is_flat,
     lanes_of,
@@ -35,8 +36,15 @@ _PIPES, _LOADS, _LATENCY = 2, 2, 4.25
 # Of two tiles that compute about equally fast, the one that loads less: a neighbour on the core's
 # other thread takes its part of loads and of the front end first.
 _LOAD_PENALTY = 0.1
+# Tensors several times as large as a core's second cache come from beyond it. A row of tiles has up
+# to three calls (both ends, and between them) of 25 cycles each, see `cores`.
+_BEYOND, _ROW_CALLS = 2, 3 * 25
+# Hardware fetches ahead within a page.
+_PAGE = 4096
 # Taps of a kernel row that are kept in registers at once where channels are lanes.
 MOST_TAPS = 7
+# The same on 16 registers, of depthwise kernels whose rows are a loop; of others half of the above.
+_LOOPED_TAPS = 5
 # Where the pattern of lanes is in the code, so are all channels of a group at once, and the
 # compiler keeps more of it in registers (on 256 bits where few inputs serve two taps).
 _FEW_LANES, _CONSTANT_TILE, _LEAST_TILE = 4, 6, 4
@@ -59,11 +67,29 @@ def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int 
         tile = _best_tile(flat, vector, lanes)
         tiling = replace(tile, chunk=_chunk(flat, tile, caches))
     else:
-        # What comes from memory is fetched ahead only if it is read as it lies.
-        along = tensor_bytes(shape, lanes) > caches[3] // 2
-        tiling = replace(_lane_tile(flat, vector, lanes, kind), along=along)
+        tiling = _lane_tile(flat, vector, lanes, kind)
+    tiling = replace(tiling, along=_along(flat, tiling, caches))
     rows = _rows(flat, tiling, caches[2])
     return replace(tiling, rows=min(rows, _shared_rows(flat, tiling, threads)))
+
+
+def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
+    """Return whether tiles follow each other along a row, as the data lie.
+
+    What lies beyond a core's own caches is fetched ahead only then: down a column each row of tiles
+    begins other lines, soon another page, and the core sees no further than a tile or two. But then
+    each row has calls of its own, which a short one doesn't pay for.
+    """
+    size = tensor_bytes(shape, tiling.lanes)
+    if is_flat(shape) or size <= _BEYOND * caches[2]:
+        return False
+    if tiling.strategy != "broadcast" and size > caches[3] // 2:
+        return True
+    if shape.out_width * tiling.lanes * ITEM_BYTES[shape.dtype] > _PAGE // 2:
+        return True
+    channels = min(tiling.chunk * tiling.lanes, shape.group_in)
+    multiplies = shape.out_width * math.prod(shape.kernel) * channels * tiling.blocks
+    return multiplies / _PIPES > 2 * _ROW_CALLS
 
 
 def cycles(columns: int, blocks: int) -> float:
@@ -75,13 +101,17 @@ def cycles(columns: int, blocks: int) -> float:
 
 def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tiling:
     """Return the tile of single vectors: accumulators, a row of weights, an input, two spare."""
-    most = MOST_TAPS if vector.registers > 16 else MOST_TAPS // 2
-    taps, permuted = split(shape.kernel[1], most)[0][1], kind == "permute"
     # Of kernel rows that follow each other, the compiler loads the next one's weights ahead.
-    following = taps * (not permuted and 1 < shape.kernel[0] <= MOST_ROWS)
+    follow = kind == "lanewise" and 1 < shape.kernel[0] <= MOST_ROWS
+    few = _LOOPED_TAPS if kind == "lanewise" and vector.fused and not follow else MOST_TAPS // 2
+    most = MOST_TAPS if vector.registers > 16 else few
+    taps, permuted = split(shape.kernel[1], most)[0][1], kind == "permute"
+    following = taps * follow
     # Of two taps that share few inputs the compiler permutes both ahead, in registers of their own.
     ahead = taps * (permuted and taps == 2 and max(shape.stride[1], shape.dilation[1]) > 1)
-    beside = taps + ahead + following + permuted + (0 if vector.fused else _PRODUCTS)
+    # Values that are broadcast early, too; more of them where products hold results up.
+    early = (1 if vector.fused else 3) * (kind == "spread")
+    beside = taps + ahead + following + permuted + early + (0 if vector.fused else _PRODUCTS)
     widest = widest_permuted(shape, vector, taps) if permuted else WIDEST_TILE
     columns = _even(shape.out_width, min(widest, vector.registers - 3 - beside))
     return Tiling(strategy=kind, lanes=lanes, columns=columns, taps=taps)
@@ -140,7 +170,7 @@ def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:
 def _rows(shape: ConvShape, tiling: Tiling, cache: int) -> int:
     """Return how many rows (or tiles of a flattened one) keep their input in the cache."""
     item = ITEM_BYTES[shape.dtype]
-    depth = tiling.lanes if tiling.strategy != "broadcast" else shape.group_in
+    depth = shape.group_in if by_output(shape, tiling.lanes) else tiling.lanes
     if is_flat(shape):
         step, total = tiling.columns * depth * item, -(-shape.out_width // tiling.columns)
         halo = 0

@@ -6,10 +6,11 @@ bytes at the bandwidth of their footprint) + overhead; d in-core time + what the
 takes beyond L1 + overhead. Nothing is fitted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from roofline.errors import RooflineError
+from roofline.physics.again import Again
 from roofline.physics.bandwidth import transfer_seconds
 from roofline.physics.roof import (
     MEMORY,
@@ -44,6 +45,7 @@ class _Question:
     overhead: float
     core: Mapping[str, float] | None
     inside: Traffic
+    again: Sequence[Again]
 
 
 def predict(
@@ -56,6 +58,7 @@ def predict(
     overhead_seconds: float = 0.0,
     core_seconds: Mapping[str, float] | None = None,
     inside: Traffic | None = None,
+    again: Sequence[Again] = (),
 ) -> Prediction:
     """Return how long a work should take, by every rung that can be told.
 
@@ -72,7 +75,8 @@ def predict(
         core_seconds: in-core time of the subject's kernels with everything in L1, at the
             "typical" clock and at the extremes ("low", "high", in either order).
         inside: bytes that the subject's kernels touch as tensors lie inside, where that is more
-            (empty lanes); rung d moves these.
+            (empty lanes, whole cache lines); rung d moves these.
+        again: what the subject's kernels move more than once; rung d adds it.
 
     Raises:
         RooflineError: the calibration has no compute ceiling of that dtype for that team, or no
@@ -91,6 +95,7 @@ def predict(
             overhead=overhead_seconds,
             core=core_seconds,
             inside=inside or work.bytes_touched,
+            again=again,
         ),
     )
 
@@ -168,18 +173,29 @@ def _by_footprint(question: _Question, pick: Pick) -> dict[str, _Estimate | None
 
 
 def _additive(question: _Question, pick: Pick) -> _Estimate | None:
-    far = _transfer(question, question.inside, question.inside.total, pick, cold=question.cold)
-    near = _transfer(question, question.inside, 0, pick)
-    if question.core is None or far is None:
+    inside = question.inside
+    moved = [_beyond(question, inside, inside.total, pick, cold=question.cold)]
+    moved += [_beyond(question, one.traffic, one.footprint, pick) for one in question.again]
+    if question.core is None or None in moved:
+        return None
+    terms = {"compute": _core(question.core, pick)}
+    for level, seconds in filter(None, moved):
+        terms[level] = terms.get(level, 0.0) + seconds
+    terms["overhead"] = question.overhead
+    return _Estimate(seconds=sum(terms.values()), terms=terms)
+
+
+def _beyond(
+    question: _Question, traffic: Traffic, footprint: float, pick: Pick, *, cold: bool = False
+) -> tuple[str, float] | None:
+    """Return the level that holds a footprint, and how much longer traffic takes from there."""
+    far = _transfer(question, traffic, footprint, pick, cold=cold)
+    near = _transfer(question, traffic, 0, pick)
+    if far is None:
         return None
     # The in-core time holds the loads and stores of data in L1 already.
     inside = near[1] if near is not None and near[0] == "L1" else 0.0
-    terms = {
-        "compute": _core(question.core, pick),
-        far[0]: max(0.0, far[1] - inside),
-        "overhead": question.overhead,
-    }
-    return _Estimate(seconds=sum(terms.values()), terms=terms)
+    return far[0], max(0.0, far[1] - inside)
 
 
 def _core(core: Mapping[str, float], pick: Pick) -> float:

@@ -1,9 +1,9 @@
 """How our convolution kernels cut a shape: strategy, register tile, row blocks, channel chunks.
 
 Pure arithmetic, because two readers need it: the kernels that run it, and the prediction that
-says what it costs. Three strategies: "broadcast" (one input value times vectors of output
+says what it costs. Four strategies: "broadcast" (one input value times vectors of output
 channels), "permute" (several narrow groups in one vector), "lanewise" (depthwise, a channel a
-lane).
+lane), "spread" (one input channel of many outputs: each value broadcast once for all its taps).
 """
 
 import math
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from roofline.physics.isa import Vector
+from roofline.physics.reach import Reach
 from roofline.physics.workload import ITEM_BYTES, conv_work, touched_positions, valid_taps
 from roofline.records import ConvShape, Scalar, Traffic
 
@@ -18,6 +19,8 @@ from roofline.records import ConvShape, Scalar, Traffic
 UNROLL = 4
 # Kernel rows of a depthwise tile that follow each other without a loop.
 MOST_ROWS = 3
+# Bits of a vector in which instructions move lanes within each half as they load.
+_TWO_HALVES = 256
 _NUMBERS = ("columns", "taps", "blocks", "rows", "chunk")
 
 
@@ -26,7 +29,7 @@ class Tiling:
     """What the kernels of one operator do.
 
     Attributes:
-        strategy: "broadcast", "permute" or "lanewise".
+        strategy: "broadcast", "permute", "lanewise" or "spread".
         lanes: elements of a vector.
         columns: output columns of a register tile.
         taps: of a kernel row, that one call takes at once where channels are lanes.
@@ -54,8 +57,11 @@ class Tiling:
 
 def from_parameters(shape: ConvShape, lanes: int, parameters: Mapping[str, Scalar]) -> Tiling:
     """Return the tiling whose `parameters` these are."""
+    kind, taps = strategy(shape, lanes), parameters["tile_taps"] or 1
+    # Older kernels broadcast each input once a tap.
+    kind = "broadcast" if kind == "spread" and taps == 1 else kind
     return Tiling(
-        strategy=strategy(shape, lanes),
+        strategy=kind,
         lanes=lanes,
         **{name: int(parameters[f"tile_{name}"] or 1) for name in _NUMBERS},
         along=bool(parameters["tile_along"]),
@@ -77,7 +83,20 @@ def strategy(shape: ConvShape, lanes: int) -> str:
     if lanewise(shape):
         return "lanewise"
     narrow = max(shape.group_in, shape.group_out) <= lanes // 2
-    return "permute" if shape.groups > 1 and narrow else "broadcast"
+    if shape.groups > 1 and narrow:
+        return "permute"
+    return "spread" if shape.group_in == 1 and _shares_inputs(shape) else "broadcast"
+
+
+def by_output(shape: ConvShape, lanes: int) -> bool:
+    """Whether lanes are output channels, of one group; else they are channels of the input, too."""
+    return strategy(shape, lanes) in ("broadcast", "spread")
+
+
+def _shares_inputs(shape: ConvShape) -> bool:
+    """Whether neighbouring outputs of a row have a quarter of their taps in common, at least."""
+    reach = Reach(4, min(3, shape.kernel[1]), shape.stride[1], shape.dilation[1])
+    return 4 * len(reach.uses()) <= 3 * reach.products
 
 
 def unroll(lanes: int) -> int:
@@ -87,13 +106,14 @@ def unroll(lanes: int) -> int:
 
 def rows_at_once(shape: ConvShape, tiling: Tiling) -> int:
     """Return the kernel rows that the code of a whole depthwise tile holds, none if in a loop."""
+    # Of rows that follow each other the compiler broadcasts more ahead than registers hold.
     height = shape.kernel[0]
     return height if tiling.strategy == "lanewise" and height <= MOST_ROWS else 0
 
 
 def planar(shape: ConvShape, lanes: int) -> bool:
-    """Whether a broadcast kernel reads channel planes, because a group has too few for a block."""
-    return shape.group_in < lanes
+    """Whether kernels read channel planes, because a group has too few for a block."""
+    return by_output(shape, lanes) and shape.group_in < lanes
 
 
 def depth(shape: ConvShape, tiling: Tiling) -> int:
@@ -121,7 +141,7 @@ def is_flat(shape: ConvShape) -> bool:
 
 def parts_in_vector(shape: ConvShape, lanes: int) -> int:
     """Return how many output vectors' groups one input vector holds, where channels are lanes."""
-    if strategy(shape, lanes) == "broadcast":
+    if by_output(shape, lanes):
         return 1
     return max(1, lanes // (groups_in_vector(shape, lanes) * shape.group_in))
 
@@ -135,9 +155,19 @@ def slots(shape: ConvShape, lanes: int) -> tuple[int, int]:
     return (wide if parts_in_vector(shape, lanes) == 1 else shape.group_in), wide
 
 
+def halves(shape: ConvShape, lanes: int) -> int:
+    """Return into how many parts of a vector groups are dealt out: the ones of 256 bits into two.
+
+    There, lanes come cheaply from the same half. So where an input vector serves several output
+    vectors, each half of it has what the same half of each of them takes.
+    """
+    wide = 8 * lanes * ITEM_BYTES[shape.dtype] == _TWO_HALVES
+    return 2 if wide and parts_in_vector(shape, lanes) > 1 else 1
+
+
 def input_lanes(shape: ConvShape, lanes: int) -> int:
     """Return the channels of the input as it lies inside, with the lanes that stay empty."""
-    if strategy(shape, lanes) != "broadcast":
+    if not by_output(shape, lanes):
         vectors = -(-shape.groups // groups_in_vector(shape, lanes))
         return -(-vectors // parts_in_vector(shape, lanes)) * lanes
     if planar(shape, lanes):
@@ -147,7 +177,7 @@ def input_lanes(shape: ConvShape, lanes: int) -> int:
 
 def output_lanes(shape: ConvShape, lanes: int) -> int:
     """Return the channels of the output as it lies inside, with the lanes that stay empty."""
-    if strategy(shape, lanes) != "broadcast":
+    if not by_output(shape, lanes):
         return -(-shape.groups // groups_in_vector(shape, lanes)) * lanes
     return shape.groups * out_blocks(shape, lanes) * lanes
 
@@ -170,10 +200,15 @@ def traffic(shape: ConvShape, lanes: int) -> Traffic:
     outputs = output_lanes(shape, lanes)
     inputs = depth(shape, Tiling(strategy=strategy(shape, lanes), lanes=lanes, columns=1))
     weights = outputs * inputs - shape.out_channels * shape.group_in
-    empty += math.prod(len(set().union(*set(valid_taps(shape, axis)))) for axis in (0, 1)) * weights
+    empty += touched_taps(shape) * weights
     empty += (outputs - shape.out_channels) * shape.bias
     positions = shape.batch * shape.out_height * shape.out_width
     return Traffic(read=touched.read + empty * item, written=positions * outputs * item)
+
+
+def touched_taps(shape: ConvShape) -> int:
+    """Return the taps of the kernel that fall on the input for any output."""
+    return math.prod(len(set().union(*set(valid_taps(shape, axis)))) for axis in (0, 1))
 
 
 def split(total: int, most: int) -> tuple[tuple[int, int], ...]:

@@ -1,0 +1,117 @@
+"""What a convolution reads and writes again: tensors that nearer caches lost since their last use.
+
+Our kernels go image by image, part of the rows by part, tile of output channels by tile, slice of
+input channels by slice. So weights come again for each part of each image, inputs for each tile of
+output channels, sums for each slice: from whichever level holds what passes between two uses. Lanes
+of a stride share cache lines with what lies between them, which moves, too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from roofline.physics.spans import row_blocks, slices
+from roofline.physics.tiling import (
+    Tiling,
+    by_output,
+    depth,
+    flattened,
+    input_lanes,
+    out_blocks,
+    output_lanes,
+    planar,
+    touched_taps,
+    traffic,
+)
+from roofline.physics.workload import ITEM_BYTES, touched_positions
+from roofline.records import ConvShape, Traffic
+
+# Bytes that caches move at once, on every core that is known here.
+LINE_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Bytes that all threads move again, and what lies between two uses of them."""
+
+    traffic: Traffic
+    footprint: float
+
+
+def again(shape: ConvShape, tiling: Tiling, threads: int) -> Sequence[Again]:
+    """Return what a call moves beside its touched bytes; nothing where all stays in registers."""
+    tensors = _tensors(shape, tiling)
+    found = [_weights(tensors, threads)]
+    if by_output(shape, tiling.lanes):
+        found += [_inputs(tensors, threads), _sums(tensors, threads)]
+    return [one for one in found if one.traffic.total > 0]
+
+
+def moved(shape: ConvShape, tiling: Tiling) -> Traffic:
+    """Return the touched bytes of a call, with empty lanes and what shares a line with them."""
+    once = traffic(shape, tiling.lanes)
+    return Traffic(read=once.read + _between(shape, tiling), written=once.written)
+
+
+def _between(shape: ConvShape, tiling: Tiling) -> int:
+    """Return the bytes of whole cache lines of the input that no tap touches."""
+    item, lanes = ITEM_BYTES[shape.dtype], tiling.lanes
+    place = item if planar(shape, lanes) else lanes * item
+    rows, columns = (touched_positions(shape, axis) for axis in (0, 1))
+    lines = len({column * place // LINE_BYTES for column in columns})
+    planes = shape.batch * (input_lanes(shape, lanes) * item // place)
+    return planes * len(rows) * max(0, lines * LINE_BYTES - len(columns) * place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensors:
+    """Bytes of all tensors as they lie inside, and into how much their use is cut.
+
+    Attributes:
+        parts: of the rows, of all images.
+        tiles: of output channels of a group.
+        pieces: slices of its input channels.
+
+    """
+
+    inputs: int
+    outputs: int
+    weights: int
+    groups: int
+    parts: int
+    tiles: int
+    pieces: int
+
+
+def _tensors(shape: ConvShape, tiling: Tiling) -> _Tensors:
+    item, lanes = ITEM_BYTES[shape.dtype], tiling.lanes
+    rows, columns = (len(touched_positions(shape, axis)) for axis in (0, 1))
+    outputs, places = output_lanes(shape, lanes), shape.out_height * shape.out_width
+    return _Tensors(
+        inputs=item * shape.batch * rows * columns * input_lanes(shape, lanes),
+        outputs=item * shape.batch * places * outputs,
+        weights=item * outputs * depth(shape, tiling) * touched_taps(shape),
+        groups=shape.groups,
+        parts=shape.batch * len(list(row_blocks(flattened(shape), tiling))),
+        tiles=-(-out_blocks(shape, lanes) // tiling.blocks),
+        pieces=len(slices(shape, tiling)) if tiling.strategy == "broadcast" else 1,
+    )
+
+
+def _weights(t: _Tensors, threads: int) -> Again:
+    """Return what each part reads of weights; meanwhile all of them pass, and one part."""
+    read = t.weights * (t.parts - 1)
+    passing = t.weights + (t.inputs + t.outputs) / t.parts
+    return Again(Traffic(read=read, written=0), min(threads, t.parts) * passing)
+
+
+def _inputs(t: _Tensors, threads: int) -> Again:
+    """Return what each tile reads of a group's inputs, with the weights of that tile."""
+    passing = (t.inputs / t.parts + t.weights / t.tiles) / t.groups
+    return Again(Traffic(read=t.inputs * (t.tiles - 1), written=0), min(threads, t.parts) * passing)
+
+
+def _sums(t: _Tensors, threads: int) -> Again:
+    """Return what each slice loads and stores of a tile's sums, with the slice's inputs."""
+    moved = t.outputs * (t.pieces - 1)
+    passing = (t.outputs / t.tiles + t.inputs / t.pieces) / t.groups / t.parts
+    return Again(Traffic(read=moved, written=moved), min(threads, t.parts) * passing)
