@@ -39,12 +39,12 @@ class _Row:
 
 
 def build_lanes(
-    dtype: str, bits: int, fused: bool, rows: int, **reach: int
+    dtype: str, bits: int, fused: bool, rows: int, relu: bool = False, **reach: int
 ) -> Callable[[int], int]:
     """Make the depthwise kernel: a channel a lane, each input loaded once for all its taps.
 
     With `rows`, so many kernel rows follow each other in the code; else they are counted. `reach`
-    is a `Reach`, as of all these kernels.
+    is a `Reach`, as of all these kernels; with `relu` nothing comes after them.
     """
 
     def taps(tile: Tile, row: _Row) -> Taps:
@@ -53,10 +53,12 @@ def build_lanes(
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one, rows)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
 
 
-def build_permute(dtype: str, bits: int, fused: bool, **reach: int) -> Callable[[int], int]:
+def build_permute(
+    dtype: str, bits: int, fused: bool, relu: bool = False, **reach: int
+) -> Callable[[int], int]:
     """Make the kernel of narrow groups: each input permuted to the lanes that need it.
 
     The pattern of each channel of a group is read from a table: one kernel serves all groups.
@@ -83,7 +85,7 @@ def build_permute(dtype: str, bits: int, fused: bool, **reach: int) -> Callable[
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
 
 
 def build_shuffle(
@@ -94,6 +96,7 @@ def build_shuffle(
     slot_in: int,
     slot_out: int,
     first: int,
+    relu: bool = False,
     **reach: int,
 ) -> Callable[[int], int]:
     """Make the kernel of narrow groups whose patterns are in the code, all channels of a group.
@@ -116,15 +119,20 @@ def build_shuffle(
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
 
 
 def _kernel(
-    dtype: str, bits: int, fused: bool, reach: Reach, taps: Callable[[Tile, _Row], Taps]
+    dtype: str,
+    bits: int,
+    fused: bool,
+    reach: Reach,
+    taps: Callable[[Tile, _Row], Taps],
+    relu: bool,
 ) -> Callable[[int], int]:
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
-        tile = Tile(e, entry, reach.columns, 1)
+        tile = Tile(e, entry, reach.columns, 1, relu=relu)
         tile.run(taps(tile, _Row(e, reach, fused=fused)))
 
     return kernel(emit)

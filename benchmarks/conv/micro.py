@@ -14,18 +14,26 @@ from benchmarks.simd import ITEM_BYTES, Emitter, Value, kernel
 
 
 def build_broadcast(
-    dtype: str, bits: int, fused: bool, columns: int, blocks: int, stride: int, unroll: int
+    dtype: str,
+    bits: int,
+    fused: bool,
+    columns: int,
+    blocks: int,
+    stride: int,
+    unroll: int,
+    relu: bool = False,
 ) -> Callable[[int], int]:
     """Make the kernel that multiplies one input value with vectors of output channels.
 
     `stride` is in elements, between the inputs of neighbouring columns; `unroll` channels that
-    lie side by side make one turn (1 where channels lie in planes).
+    lie side by side make one turn (1 where channels lie in planes). `relu` when nothing is added
+    afterwards, and what is negative is zero.
     """
     item = ITEM_BYTES[dtype]
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
-        tile = Tile(e, entry, columns, blocks)
+        tile = Tile(e, entry, columns, blocks, relu=relu)
         multiply_add = e.fma if fused else e.multiply_add
         channels, x_channel = tile.word(words.CHANNELS), tile.common(words.X_CHANNEL)
         blocks_in, x_block = tile.word(words.CHANNEL_BLOCKS), tile.common(words.X_BLOCK)
@@ -62,11 +70,14 @@ def build_broadcast(
     return kernel(emit)
 
 
-def build_fill(dtype: str, bits: int) -> Callable[[int], int]:
-    """Make the kernel of outputs that no tap reaches: they are the bias alone."""
+def build_fill(dtype: str, bits: int, relu: bool = False) -> Callable[[int], int]:
+    """Make the kernel of outputs that no tap reaches: they are the bias alone.
+
+    With `relu`, of those that are whole, and only their negative ones have to become zero.
+    """
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
-        Tile(e, entry, 1, 1).run(lambda _x, _weights, values: values)
+        Tile(e, entry, 1, 1, relu=relu).run(lambda _x, _weights, values: values)
 
     return kernel(emit)

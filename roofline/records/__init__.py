@@ -27,7 +27,7 @@ from roofline.records.comparison import (
     Report,
     Verdict,
 )
-from roofline.records.conv import CONV_CLASSES, ConvShape, Layer, Pair, pair_text
+from roofline.records.conv import ACTIVATIONS, CONV_CLASSES, ConvShape, Layer, Pair, pair_text
 from roofline.records.efficiency import Efficiency, Member, Parameter, Trees
 from roofline.records.explanation import Change, Explanation, Loss, Part, Waterfall
 from roofline.records.machine import Cache, Conditions, MachineSpec, Round, Software
@@ -36,6 +36,7 @@ from roofline.records.tensors import ELEMENTWISE, ElementwiseShape, GemmShape
 from roofline.records.work import Case, Measurement, Rounds, Scalar, Traffic, Work
 
 __all__ = [
+    "ACTIVATIONS",
     "CONV_CLASSES",
     "ELEMENTWISE",
     "FORMAT",
