@@ -32,7 +32,7 @@ from roofline.records.efficiency import Efficiency, Member, Parameter, Trees
 from roofline.records.explanation import Change, Explanation, Loss, Part, Waterfall
 from roofline.records.machine import Cache, Conditions, MachineSpec, Round, Software
 from roofline.records.sweep import Anchor, Sweep, Timing
-from roofline.records.tensors import ELEMENTWISE, ElementwiseShape, GemmShape
+from roofline.records.tensors import ELEMENTWISE, ElementwiseShape, GemmShape, ReorderShape
 from roofline.records.work import Case, Measurement, Rounds, Scalar, Traffic, Work
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "Prediction",
     "Report",
     "Round",
+    "ReorderShape",
     "Rounds",
     "Samples",
     "Scalar",
