@@ -82,9 +82,7 @@ class Change:
     @property
     def recipe(self) -> Recipe:
         """How its kernel is made."""
-        return transpose.recipe(
-            self.dtype, 8 * self.item * self.places.lanes, blocked=self.blocked
-        )
+        return transpose.recipe(self.dtype, 8 * self.item * self.places.lanes, blocked=self.blocked)
 
     def table(self, kernel: int, planes: int, packed: int, thread: int, threads: int) -> Words:
         """Return a thread's entries; they name memory that this object owns.
