@@ -8,7 +8,7 @@ from roofline.host.subjects import SUBJECTS
 
 
 def test_an_unknown_subject_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(RooflineError, match=r"'tvm'.*ours, torch, .*openvino") as refused:
+    with pytest.raises(RooflineError, match=r"'tvm'.*ours, ours-end-to-end, .*openvino") as refused:
         subjects.find("tvm")
     assert refused.value.exit_code == 2
 

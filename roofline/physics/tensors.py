@@ -5,7 +5,7 @@ Bytes are whole tensors, each once, in both directions, lanes without a channel 
 copy is no work but how it is done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from roofline.errors import RooflineError
 from roofline.physics.workload import ITEM_BYTES, LARGEST, MOST_ELEMENTS
@@ -40,8 +40,7 @@ def shape_of(family: str, parameters: Mapping[str, Scalar], dtype: str) -> Shape
         RooflineError: it describes none.
 
     """
-    made: Shape = FAMILIES[family](parameters, dtype)
-    return made
+    return FAMILIES[family](parameters, dtype)
 
 
 def _gemm(shape: GemmShape) -> Work:
@@ -150,7 +149,11 @@ def reorder_shape(parameters: Mapping[str, Scalar], dtype: str) -> ReorderShape:
     return shape
 
 
-FAMILIES = {"gemm": gemm_shape, "elementwise": elementwise_shape, "reorder": reorder_shape}
+FAMILIES: Mapping[str, Callable[[Mapping[str, Scalar], str], Shape]] = {
+    "gemm": gemm_shape,
+    "elementwise": elementwise_shape,
+    "reorder": reorder_shape,
+}
 """How each family of the table of benchmarks reads its shape."""
 
 
