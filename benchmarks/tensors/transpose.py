@@ -36,6 +36,8 @@ class _Square:
         self.vectors = Emitter(builder, dtype, bits)
         self.scalars = Emitter(builder, dtype, 8 * self.item)
         self.word = {n: self.vectors.parameter(entry, n) for n in range(words.PACKED, 7)}
+        # Here, before the loops: the compiler can't know that no store changes it.
+        self.mask = self.vectors.load_indices(self.word[words.MASK]) if blocked else None
 
     def run(self) -> None:
         """Emit both loops, each left out at run time where it has nothing to do."""
@@ -92,8 +94,7 @@ class _Square:
 
     def _masked(self, value: Value) -> Value:
         """Return a vector with zeros in lanes that have no channel."""
-        mask = self.vectors.load_indices(self.word[words.MASK])
-        kept = self.builder.and_(self.builder.bitcast(value, mask.type), mask)
+        kept = self.builder.and_(self.builder.bitcast(value, self.mask.type), self.mask)
         return self.builder.bitcast(kept, self.vectors.vector)
 
 
