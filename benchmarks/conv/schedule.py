@@ -1,5 +1,6 @@
 """Which micro-kernel runs where: a shape and its tiling as calls, in the order of the caches."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -71,11 +72,23 @@ class Unit:
 def units(layout: Layout) -> Iterator[Unit]:
     """Yield the parts of an operator that may run on different threads, in order."""
     cut = _broadcast_units if layout.tiling.strategy == "broadcast" else _lane_units
-    shape = flattened(layout.shape)
+    shape, first = flattened(layout.shape), []
+    for part in row_blocks(shape, layout.tiling):
+        found = _tiles(spans(shape, layout.tiling, part))
+        first += cut(shape, layout, found)
+    steps = [math.prod(size[1:]) * layout.item for size in (layout.x_shape, layout.out_shape)]
     for image in range(shape.batch):
-        for part in row_blocks(shape, layout.tiling):
-            found = _tiles(spans(shape, layout.tiling, part))
-            yield from cut(shape, layout, image, found)
+        yield from (_moved(unit, *(image * step for step in steps)) for unit in first)
+
+
+def _moved(unit: Unit, x: int, out: int) -> Unit:
+    """Return what a unit does to another image, so many bytes further on."""
+
+    def moved(call: Call) -> Call:
+        init = call.init + out * call.accumulate
+        return replace(call, x=call.x + x, out=call.out + out, init=init)
+
+    return Unit(unit.cost, tuple(map(moved, unit.calls))) if out else unit
 
 
 def _tiles(found: Iterable[Span]) -> list[list[Span]]:
@@ -89,7 +102,7 @@ def _tiles(found: Iterable[Span]) -> list[list[Span]]:
 
 
 def _broadcast_units(
-    shape: ConvShape, layout: Layout, image: int, found: Sequence[Sequence[Span]]
+    shape: ConvShape, layout: Layout, found: Sequence[Sequence[Span]]
 ) -> Iterator[Unit]:
     per_group = out_blocks(shape, layout.tiling.lanes)
     pieces = slices(layout.shape, layout.tiling)
@@ -97,7 +110,7 @@ def _broadcast_units(
     for group in range(shape.groups):
         for first in range(0, per_group, layout.tiling.blocks):
             count = min(layout.tiling.blocks, per_group - first)
-            at = _At(shape, layout, image, group * per_group + first, count, group * inputs)
+            at = _At(shape, layout, group * per_group + first, count, group * inputs)
             calls = [
                 call
                 for piece in pieces
@@ -110,26 +123,25 @@ def _broadcast_units(
 
 
 def _lane_units(
-    shape: ConvShape, layout: Layout, image: int, found: Sequence[Sequence[Span]]
+    shape: ConvShape, layout: Layout, found: Sequence[Sequence[Span]]
 ) -> Iterator[Unit]:
     whole = Slice(0, 1, shape.group_in, shape.group_in, 0)
     for block in range(layout.outputs.blocks):
         x_block, part = divmod(block, layout.parts)
-        at = _At(shape, layout, image, block, 1, x_block, part)
+        at = _At(shape, layout, block, 1, x_block, part)
         calls = [call for tile in found for call in at.calls(tile, whole, first=True, last=True)]
         yield _unit(calls, shape)
 
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    """One tile of output channels of one image, from which calls count their offsets.
+    """One tile of output channels of the first image, from which calls count their offsets.
 
     Its inputs begin with block `x_block`; where channels are lanes, with the part-th part of it.
     """
 
     shape: ConvShape
     layout: Layout
-    image: int
     block: int
     blocks: int
     x_block: int
@@ -228,12 +240,12 @@ class _At:
 
     def _x(self, block: int, row: int, column: int) -> int:
         places = self.layout.inputs
-        plane = self.image * places.blocks + self.x_block + block
+        plane = self.x_block + block
         position = (plane * self.shape.height + row) * self.shape.width + column
         return position * places.lanes * self.layout.item
 
     def _out(self, row: int, column: int, block: int = 0) -> int:
-        plane = self.image * self.layout.outputs.blocks + self.block + block
+        plane = self.block + block
         position = (plane * self.shape.out_height + row) * self.shape.out_width + column
         return position * self.layout.tiling.lanes * self.layout.item
 
