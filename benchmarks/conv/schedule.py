@@ -72,7 +72,8 @@ class Unit:
 def units(layout: Layout) -> Iterator[Unit]:
     """Yield the parts of an operator that may run on different threads, in order."""
     cut = _broadcast_units if layout.tiling.strategy == "broadcast" else _lane_units
-    shape, first = flattened(layout.shape), []
+    shape = flattened(layout.shape)
+    first: list[Unit] = []
     for part in row_blocks(shape, layout.tiling):
         found = _tiles(spans(shape, layout.tiling, part))
         first += cut(shape, layout, found)

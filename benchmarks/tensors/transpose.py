@@ -37,7 +37,7 @@ class _Square:
         self.scalars = Emitter(builder, dtype, 8 * self.item)
         self.word = {n: self.vectors.parameter(entry, n) for n in range(words.PACKED, 7)}
         # Here, before the loops: the compiler can't know that no store changes it.
-        self.mask = self.vectors.load_indices(self.word[words.MASK]) if blocked else None
+        self.mask: Value = self.vectors.load_indices(self.word[words.MASK]) if blocked else None
 
     def run(self) -> None:
         """Emit both loops, each left out at run time where it has nothing to do."""
