@@ -150,6 +150,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "conv": Benchmark(family="conv", mix="fma", check=_CONV_CHECK),
     "gemm": Benchmark(family="gemm", mix="fma", check=_TENSOR_CHECK),
     "elementwise": Benchmark(family="elementwise", mix="loads, stores", check=_TENSOR_CHECK),
+    "reorder": Benchmark(family="reorder", mix="loads, shuffles, stores", check=_TENSOR_CHECK),
     **{
         name: Benchmark(family="instrument", mix=name, check="none: it has no answer")
         for name in ("timer", "call", "migration", "barrier")
@@ -286,7 +287,7 @@ def work(case: Case) -> Work:
         return _stream_work(case, row)
     if row.family == "conv":
         return conv_work(conv_shape(case.parameters, case.dtype))
-    if row.family in ("gemm", "elementwise"):
+    if row.family in tensors.FAMILIES:
         return tensors.work(tensors.shape_of(row.family, case.parameters, case.dtype))
     return Work()
 

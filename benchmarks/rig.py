@@ -83,7 +83,7 @@ class Rig:
             family = cases.benchmark(case).family
             if family == "conv":
                 self._convolutions.prepare(case)
-            elif family in ("gemm", "elementwise"):
+            elif family in ("gemm", "elementwise", "reorder"):
                 self._tensors.prepare(case)
             elif family == "loaded":
                 for recipe in loaded.recipes(case):
@@ -113,7 +113,7 @@ class Rig:
                 return self._instrument.run(case, samples)
             case "conv":
                 return self._convolutions.run(case, samples)
-            case "gemm" | "elementwise":
+            case "gemm" | "elementwise" | "reorder":
                 return self._tensors.run(case, samples)
             case "loaded":
                 return self._loaded.run(case, samples, self._memory(case))

@@ -168,6 +168,13 @@ class Emitter:
         """Return the square root, rounded once."""
         return self._call("sqrt", value)
 
+    def rectified(self, value: Value) -> Value:
+        """Return max(value, 0), lane by lane; NaN stays NaN."""
+        zero = ir.Constant(self.vector, [0.0] * self.lanes if self.lanes > 1 else 0.0)
+        # Like this, and not with the operands turned round, NaN stays NaN.
+        negative = self.builder.fcmp_ordered("<", value, zero)
+        return self.builder.select(negative, zero, value)
+
     def multiply_add(self, a: Value, x: Value, c: Value) -> Value:
         """Return a * x + c as two instructions, rounded twice."""
         return self.builder.fadd(self.builder.fmul(a, x), c)

@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=_count, metavar="N", help="cores to use (default: all usable ones)")
     add("--isa", metavar="ISA", help="cap the vectors: avx512, avx2 or sse2")
     add("--cold", action="store_true", help="rotate buffers past the last-level cache")
+    add("--relu", action="store_true", help="fuse a ReLU into our kernels")
     add("--explain", **_names("of these layers, say where the time goes"))
     add("--waterfall", **_names("of these, from paper to practice; run unprepared, too"))
     add("--rung", choices=RUNGS, help="predict with this rung (default: the best there is)")
@@ -135,7 +136,7 @@ def _archived(options: argparse.Namespace) -> tuple[Sweep, Runner]:
     from roofline.comparing.subjects import runner_of
     from roofline.store.files import open_store
 
-    names = ("shapes", "random", "seed", "subject", "threads", "isa", "cold")
+    names = ("shapes", "random", "seed", "subject", "threads", "isa", "cold", "relu")
     # By identity: a seed of 0 equals False.
     values = {name: getattr(options, name) for name in names}
     given = [f"--{n}" for n, value in values.items() if value is not None and value is not False]
@@ -155,11 +156,14 @@ def _predicted(options: argparse.Namespace) -> int:
     from roofline.comparing.headline import headline
     from roofline.comparing.measured import Wish, wanted_layers
     from roofline.comparing.predicted import Elsewhere, predicted
+    from roofline.host.subjects import find
     from roofline.physics.judge import TOLERANCE
     from roofline.store.files import open_store
 
     if options.measured is not None:
         raise RooflineError("--machine predicts what nobody measured: leave --measured out.")
+    if options.relu:
+        raise RooflineError("--machine predicts convolutions alone: leave --relu out.")
     if options.waterfall:
         raise RooflineError("--machine measures nothing that could fall: leave --waterfall out.")
     layers = wanted_layers(Wish(shapes=options.shapes, random=options.random, seed=options.seed))
@@ -174,7 +178,7 @@ def _predicted(options: argparse.Namespace) -> int:
     answer = _fitted(options, _explained(options, answer, operators), operators, TOLERANCE)
     answer = headline(answer, options.rung)
     _say(options, f"calibration: {answer.calibration}, of {answer.machine}")
-    if answer.subject != "ours":
+    if not find(answer.subject).ours:
         _say(options, f"what a call of {answer.subject} costs there isn't known: it is left out")
     _show(options, answer, (), operators.calibration)
     return 0
@@ -229,6 +233,7 @@ def _measured(options: argparse.Namespace) -> tuple[Sweep, Runner]:
         threads=options.threads,
         isa_cap=options.isa,
         cold=options.cold,
+        relu=options.relu,
         results=options.results,
         site=None if options.no_save else options.site,
         quiet=options.quiet,

@@ -131,12 +131,20 @@ def tilings(draw: st.DrawFn, shape: ConvShape, vector: Vector, threads: int) -> 
     return replace(changed, taps=taps, along=draw(st.sampled_from((True, False))))
 
 
-def case_of(shape: ConvShape, vector: Vector, cut: Tiling | None = None, threads: int = 1) -> Case:
+def case_of(
+    shape: ConvShape,
+    vector: Vector,
+    cut: Tiling | None = None,
+    threads: int = 1,
+    *,
+    relu: bool = False,
+) -> Case:
     """Return the case of a shape, cut as chosen unless told otherwise."""
     cut = cut or choice.choose(shape, vector, HOST, threads)
+    activation = {"activation": "relu"} if relu else {}
     return Case(
         benchmark="conv",
-        parameters={**shape.parameters, **cut.parameters, "fused": vector.fused},
+        parameters={**shape.parameters, **cut.parameters, **activation, "fused": vector.fused},
         dtype=shape.dtype,
         isa=vector.isa,
         bits=vector.bits,
@@ -201,6 +209,7 @@ def fault(operator: Operator, trained: Trained, copy: int) -> str:
         return "a lane without a channel is not zero"
     natural = layout.inputs.unpack(operator.tensors.x(copy))
     expected = convolve(layout.shape, natural, trained.weights, trained.bias)
+    expected = np.maximum(expected, 0) if layout.relu else expected
     errors = np.abs(layout.outputs.unpack(out) - expected)
     scale = float(np.abs(expected).max())
     if errors.max() > LARGEST_ERROR[layout.shape.dtype] * scale:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.conv import words
 from benchmarks.conv.lanes import pattern
 from benchmarks.conv.layout import Layout
-from benchmarks.conv.schedule import FILL, Call
+from benchmarks.conv.schedule import Call
 from benchmarks.conv.tables import shared_words
 from roofline.physics.tiling import Tiling, halves, planar, slots, strategy, unroll
 from roofline.records import ConvShape
@@ -52,7 +52,7 @@ def little(draw: st.DrawFn, *, narrow: bool = False) -> Layout:
         bias=draw(st.booleans()),
         dtype=draw(st.sampled_from(("float32", "float64"))),
     )
-    return Layout(shape, _any_tiling(draw, shape, lanes))
+    return Layout(shape, _any_tiling(draw, shape, lanes), relu=draw(st.booleans()))
 
 
 def _any_tiling(draw: st.DrawFn, shape: ConvShape, lanes: int) -> Tiling:
@@ -79,6 +79,7 @@ class Walk:
         products: multiply-adds of real weights.
         vectors: multiply-adds of whole vectors.
         begun: elements of `out` that a call which doesn't accumulate has stored.
+        ended: elements of `out` that a call with an activation has stored.
 
     """
 
@@ -94,6 +95,7 @@ class Walk:
         self.out = np.full(int(np.prod(layout.out_shape)), np.nan)
         self.products = self.vectors = 0
         self.begun: set[int] = set()
+        self.ended: set[int] = set()
 
     def _numbers(self, size: tuple[int, ...], seed: int) -> Array:
         draw = np.random.default_rng(seed)
@@ -111,9 +113,17 @@ class Walk:
                     moved = tile * call.out_tile + block + column * lanes * item
                     place = (call.out + moved) // item
                     start = self._begin(call, moved, n, place)
-                    self.out[place : place + lanes] = start + self._sum(call, tile, n, column)
+                    whole = start + self._sum(call, tile, n, column)
+                    self.out[place : place + lanes] = self._ended(place, whole, call.micro.relu)
                     stored.append(place)
         return stored
+
+    def _ended(self, place: int, whole: Array, relu: bool) -> Array:
+        """Return what is stored; refuse to add to what an activation has ended."""
+        assert place not in self.ended
+        if relu:
+            self.ended.add(place)
+        return np.maximum(whole, 0) if relu else whole
 
     def _begin(self, call: Call, moved: int, block: int, place: int) -> Array:
         """Return what a vector's sum begins with; refuse a second beginning, or none."""
@@ -127,7 +137,7 @@ class Walk:
 
     def _sum(self, call: Call, tile: int, block: int, column: int) -> Array:
         lanes, item = self.layout.tiling.lanes, self.layout.item
-        if call.micro == FILL:
+        if not call.micro.blocks:
             return np.zeros(lanes)
         if self.layout.tiling.strategy == "broadcast":
             x_at, weights_at = self._broadcast(call, block)

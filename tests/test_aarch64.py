@@ -34,6 +34,7 @@ from benchmarks.mnemonics import (
     stores,
     vector_store,
 )
+from benchmarks.tensors import transpose
 from roofline.physics.reach import Reach
 from roofline.records import Case
 from tests.cross import listing
@@ -185,11 +186,13 @@ def convolutions() -> dict[str, tuple[Callable[[int], int], int]]:
 
     return {
         "broadcast 7 x 3": (micro.build_broadcast("float32", BITS, True, 7, 3, 1, 1), 21),
+        "broadcast, relu": (micro.build_broadcast("float32", BITS, True, 7, 3, 1, 1, True), 21),
         "broadcast 6 x 4": (micro.build_broadcast("float32", BITS, True, 6, 4, 4, 1), 24),
         "broadcast 12 x 2": (micro.build_broadcast("float64", BITS, True, 12, 2, 1, 1), 24),
         "lanes": (lane_kernel("build_lanes", "float32", 8, 3, rows=0), 24),
         "lanes, stride 2": (lane_kernel("build_lanes", "float64", 6, 3, 2, rows=0), 18),
         "rows": (lane_kernel("build_lanes", "float32", 8, 3, 1, 1, 1, rows=3), 69),
+        "rows, relu": (lane_kernel("build_lanes", "float32", 8, 3, rows=3, relu=True), 72),
         "shuffle": (lane_kernel("build_shuffle", "float32", 8, 3, **narrow), 48),
     }
 
@@ -201,6 +204,20 @@ def test_a_convolutions_tile_stays_in_its_registers(name: str) -> None:
     sound(text, Expectation(instruction="fmla", register=VECTOR, count=count))
     assert loads(hottest(text, "fmla"))
     assert any(line.startswith(("str q", "stp q")) for line in instructions(text))
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_square_is_transposed_in_registers(dtype: str, *, blocked: bool) -> None:
+    size = BITS // (8 * cases.ITEM_BYTES[dtype])
+    text = listing(transpose.build(dtype, BITS, blocked))
+    count = stores(size, non_temporal=False, x86=False) if blocked else size
+    store = vector_store(non_temporal=False, x86=False)
+    sound(text, Expectation(instruction=store, register=stored(BITS, x86=False), count=count))
+    body = [line for line in hottest(text, "st") if line.startswith(("zip", "trn", "mov v", "ext"))]
+    # Each of log2(lanes) stages makes every vector once.
+    assert len(body) <= size * (size.bit_length() - 1)
+    assert len(body) >= size
 
 
 def test_a_tile_that_is_too_large_is_noticed() -> None:

@@ -231,6 +231,9 @@ def test_cold_caches_and_capped_vectors_are_refused(
     common = ("--subject", "torch", "--results", str(staged))
     assert "leave --cold out" in refused(capsys, *common, "--cold")
     assert "leave --isa out" in refused(capsys, *common, "--isa", "avx2")
+    assert "leave --relu out" in refused(capsys, *common, "--relu")
+    assert "leave --relu out" in refused(capsys, "--measured", "latest", "--relu")
+    assert "leave --relu out" in refused(capsys, "--machine", "amd", "--relu")
     assert not staged.exists()
 
 

@@ -58,7 +58,8 @@ def examine(bench: Bench, data: st.DataObject, kind: str, vector: Vector, dtype:
     shape = data.draw(shapes(kind, dtype), label="shape")
     threads = data.draw(st.integers(1, len(CPUS)), label="threads")
     cut = data.draw(tilings(shape, vector, threads), label="tiling")
-    operator, trained = bench.operator(case_of(shape, vector, cut, threads))
+    relu = data.draw(st.booleans(), label="relu")
+    operator, trained = bench.operator(case_of(shape, vector, cut, threads, relu=relu))
     bench.call(operator)
     assert operator.correct(trained)
     assert strays(operator, 1) == 0
@@ -98,7 +99,8 @@ def test_a_lone_output_is_right(
     drawn = data.draw(shapes(kind, fewest=1), label="shape")
     reach = [d * (k - 1) + 1 for d, k in zip(drawn.dilation, drawn.kernel, strict=True)]
     shape = replace(drawn, batch=1, height=reach[0], width=reach[1], padding=(0, 0))
-    operator, trained = bench.operator(case_of(shape, widest))
+    relu = data.draw(st.booleans(), label="relu")
+    operator, trained = bench.operator(case_of(shape, widest, relu=relu))
     bench.call(operator)
     assert (shape.out_height, shape.out_width) == (1, 1)
     assert operator.correct(trained)

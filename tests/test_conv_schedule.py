@@ -1,7 +1,7 @@
 """A schedule runs each tap inside the input once, none on padding, and begins each output once."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import chain
 
 import numpy as np
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.conv import words
 from benchmarks.conv.layout import Layout
 from benchmarks.conv.reference import convolve
-from benchmarks.conv.schedule import FILL, Call, Micro, Unit, units
+from benchmarks.conv.schedule import FILL, RECTIFY, Call, Micro, Unit, units
 from benchmarks.conv.tables import call_block, entries, share, shared_words
 from roofline.physics.tiling import Tiling, is_flat, planar, split, unroll
 from roofline.physics.workload import conv_work, valid_taps
@@ -39,10 +39,31 @@ def test_calls_compute_the_convolution_exactly(layout: Layout) -> None:
         walk.run(call)
     out = walk.out.reshape(layout.out_shape)
     expected = convolve(shape, walk.x, walk.weights, walk.bias)
+    expected = np.maximum(expected, 0) if layout.relu else expected
     assert (layout.outputs.unpack(out) == expected).all()
     assert not out.transpose(1, 4, 0, 2, 3)[layout.outputs.unused].any()
     work = conv_work(shape)
     assert 2 * walk.products + shape.bias * shape.outputs == work.flops_executed
+
+
+@few
+@given(layout=little())
+def test_an_activation_ends_each_output_once_and_last(layout: Layout) -> None:
+    """The walk refuses whatever is added to an output that was ended; with none, none is."""
+    walk, begun = Walk(layout), []
+    for call in calls_of(layout):
+        begun += [place for place in walk.run(call) if not call.accumulate]
+    assert sorted(walk.ended) == (sorted(begun) if layout.relu else [])
+
+
+def test_what_is_added_last_is_rectified_as_it_is_stored() -> None:
+    """Only a column that the last taps of its tile don't reach needs a call of its own."""
+    calls = calls_of(replace(LAYOUT, relu=True))
+    alone = [call for call in calls if call.micro == RECTIFY]
+    assert len(calls) - len(alone) == len(calls_of(LAYOUT))
+    # The first column of each left tile: 3 runs of rows, 3 vectors; the last of each right one.
+    assert len(alone) == 2 * 4 * 3
+    assert not {call.micro for call in calls_of(LAYOUT) if call.micro.relu}
 
 
 @few
@@ -66,10 +87,9 @@ def test_a_unit_costs_its_multiply_adds(layout: Layout) -> None:
     walk = Walk(layout)
     for unit in units(layout):
         before = walk.vectors
-        filled = sum(len(walk.run(call)) for call in unit.calls if call.micro == FILL)
+        filled = 0
         for call in unit.calls:
-            if call.micro != FILL:
-                walk.run(call)
+            filled += len(walk.run(call)) * (not call.micro.blocks)
         turns = (walk.vectors - before) // (unroll(lanes) if several else 1)
         assert unit.cost == turns + filled
 

@@ -17,7 +17,7 @@ from tests.reference import reference
 from tests.sweep_builders import make_sweep
 
 GIB = 1 << 30
-LIBRARIES = [name for name in SUBJECTS if name != "ours"]
+LIBRARIES = [name for name, one in SUBJECTS.items() if not one.ours]
 REFERENCE = reference()
 MANY = (*default_sweep(), *draw(30, seed=9))
 
@@ -25,6 +25,17 @@ MANY = (*default_sweep(), *draw(30, seed=9))
 def operators(name: str = "onnxruntime", threads: int = 2, **more: float) -> LibraryOperators:
     """Build a library's operators on the reference machine."""
     return LibraryOperators(REFERENCE, threads, subject=SUBJECTS[name], **more)
+
+
+def test_ours_end_to_end_is_ours_with_its_copies() -> None:
+    runs = subjects.runner("ours-end-to-end", REFERENCE, 2, relu=True)
+    assert isinstance(runs, Operators)
+    assert (runs.natural, runs.relu, runs.may_skip_operations) == (True, True, False)
+    subjects.check("ours-end-to-end", cold=False, isa_cap="avx2", relu=True)
+    with pytest.raises(RooflineError, match="leave --cold out"):
+        subjects.check("ours-end-to-end", cold=True, isa_cap=None)
+    with pytest.raises(RooflineError, match="torch runs convolutions alone: leave --relu out"):
+        subjects.check("torch", cold=False, isa_cap=None, relu=True)
 
 
 @pytest.mark.parametrize("name", LIBRARIES)

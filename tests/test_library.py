@@ -125,7 +125,7 @@ def test_a_child_waits_until_its_threads_sleep() -> None:
 
 
 @pytest.mark.machine
-@pytest.mark.parametrize("name", [name for name in SUBJECTS if name != "ours"])
+@pytest.mark.parametrize("name", [name for name, one in SUBJECTS.items() if not one.ours])
 def test_a_library_answers_in_a_child_of_its_own(name: str, cpu: int) -> None:
     subject = SUBJECTS[name]
     absent = why_absent(subject)

@@ -153,6 +153,36 @@ def test_two_threads_are_predicted_to_be_faster_at_large_layers(calibration: Cal
     assert 1.5 * both < alone
 
 
+def test_a_fused_relu_is_told_in_case_and_record_and_costs_nothing(
+    calibration: Calibration,
+) -> None:
+    plain, fused = (Operators(calibration, 2, relu=relu) for relu in (False, True))
+    for one in NETWORKS[::9]:
+        assert fused.details(one) == plain.details(one) | {"activation": "relu"}
+        assert fused.case(one).parameters["activation"] == "relu"
+        assert fused.predict(one) == plain.predict(one)
+
+
+def test_end_to_end_is_told_and_takes_the_copies_longer(calibration: Calibration) -> None:
+    alone, whole = (Operators(calibration, 2, natural=natural) for natural in (False, True))
+    for one in NETWORKS[::3]:
+        assert whole.details(one) == alone.details(one) | {"layout": "NCHW"}
+        before, after = alone.predict(one), whole.predict(one)
+        assert after.seconds == pytest.approx(before.seconds + after.terms["reorders"])
+        assert after.terms["reorders"] > 0
+        copies = tiling.copied(one.shape, tiling.lanes_of(whole.vector, "float32"))
+        work = conv_work(one.shape)
+        assert copies.read >= work.bytes_touched.written
+
+
+def test_planes_beside_blocks_count_as_memory(calibration: Calibration) -> None:
+    one, operators = layer("64x512x512 -> 64, 3x3 p1"), Operators(calibration, 2, natural=True)
+    needed = tiling.tensor_bytes(one.shape, tiling.lanes_of(operators.vector, "float32"))
+    operators.check((one,), 4 * needed)
+    with pytest.raises(RooflineError, match="of memory"):
+        operators.check((one,), 3 * needed)
+
+
 def test_a_team_that_was_not_calibrated_is_refused(calibration: Calibration) -> None:
     with pytest.raises(RooflineError, match="3 threads"):
         Operators(calibration, 3).predict(layers("dense")[0])

@@ -15,10 +15,18 @@ from roofline.comparing.tensors import TensorOperators
 from roofline.errors import RooflineError
 from roofline.physics import blocking, tensors
 from roofline.physics.isa import Vector
-from roofline.records import ELEMENTWISE, ElementwiseShape, GemmShape, Scalar, Traffic
+from roofline.records import (
+    ELEMENTWISE,
+    ElementwiseShape,
+    GemmShape,
+    ReorderShape,
+    Scalar,
+    Traffic,
+)
 from tests.roof_builders import MACHINE, calibration
 
 SQUARE = GemmShape(rows=1024, columns=1024, depth=1024)
+REORDER = ReorderShape(blocked=True, channels=64, positions=3136, lanes=16)
 ADD = ElementwiseShape(operation="add", channels=(64,), positions=3136)
 WIDE = Vector(isa="avx512", bits=512, fused=True, registers=32)
 VECTORS = (
@@ -59,6 +67,18 @@ def test_a_scaled_copy_reads_two_numbers_a_channel() -> None:
     assert work.bytes_touched.read == 4 * (64 * 3136 + 128)
 
 
+def test_a_reorder_reads_one_layout_and_writes_the_other() -> None:
+    """19 channels lie in three blocks of 8: what is empty is moved, too."""
+    shape = ReorderShape(blocked=True, batch=2, channels=19, positions=49, lanes=8)
+    planes, blocks = 4 * 2 * 49 * 19, 4 * 2 * 49 * 24
+    work = tensors.work(shape)
+    assert (work.flops, work.bytes_touched) == (0, Traffic(read=planes, written=blocks))
+    back = tensors.work(replace(shape, blocked=False)).bytes_touched
+    assert back == Traffic(read=blocks, written=planes)
+    assert tensors.shape_of("reorder", shape.parameters, "float32") == shape
+    assert shape.text == "to-blocks 19 channels x 49 by 8 n2"
+
+
 @given(shape=shapes)
 def test_a_product_comes_back_from_its_parameters(shape: GemmShape) -> None:
     assert tensors.shape_of("gemm", shape.parameters, shape.dtype) == shape
@@ -77,6 +97,8 @@ def test_a_concatenation_comes_back_from_its_parameters() -> None:
         ("gemm", {**SQUARE.parameters, "rows": 1.5}, "float32", "rows is 1.5"),
         ("gemm", SQUARE.parameters, "int8", "unknown dtype"),
         ("gemm", {**SQUARE.parameters, "rows": 1 << 30}, "float32", "absurd"),
+        ("reorder", {**REORDER.parameters, "lanes": None}, "float32", "lanes is None"),
+        ("reorder", {**REORDER.parameters, "channels": 1 << 31}, "float32", "absurd"),
         ("elementwise", {**ADD.parameters, "operation": "sub"}, "float32", "choose from add"),
         ("elementwise", {**ADD.parameters, "channels": "3+4"}, "float32", "one number"),
         ("elementwise", {**ADD.parameters, "channels": "x"}, "float32", "channels is 'x'"),
@@ -157,8 +179,8 @@ def test_pieces_cover_the_output_once(operation: str, channels: list[int], threa
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("shape", [SQUARE, ADD, replace(SQUARE, rows=1, packed=True)])
-def test_no_prediction_beats_the_bound(shape: GemmShape | ElementwiseShape, threads: int) -> None:
+@pytest.mark.parametrize("shape", [SQUARE, ADD, REORDER, replace(SQUARE, rows=1, packed=True)])
+def test_no_prediction_beats_the_bound(shape: tensors.Shape, threads: int) -> None:
     operators = TensorOperators(CALIBRATION, threads)
     predicted, bound = operators.predict(shape), operators.bound(shape)
     assert predicted.rungs["d"] is not None

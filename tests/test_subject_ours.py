@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.conv import words
+from benchmarks.conv import schedule, words
 from benchmarks.conv.operator import Operator, Tensors, Trained
 from benchmarks.kernels import KernelCache, cache_folder
 from benchmarks.rig import Rig
@@ -218,6 +218,30 @@ def test_a_wrong_answer_is_never_timed(
     assert refused.value.exit_code == 3
     assert shape.text in str(refused.value)
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("shape", [DENSE, DEPTHWISE], ids=lambda shape: shape.conv_class)
+def test_a_fused_relu_is_checked_and_timed(
+    rig: Rig, made: list[tuple[Operator, Trained]], shape: ConvShape
+) -> None:
+    digests = {rig.run(case_of(shape, WIDEST, relu=relu), 1).kernel_digest for relu in (0, 1)}
+    assert len(digests) == 2
+    plain, rectified = (operator.tensors.out(0) for operator, _ in made)
+    assert plain.min() < 0 == rectified.min() < rectified.max()
+    np.testing.assert_array_equal(rectified, np.maximum(plain, 0))
+
+
+def test_a_relu_that_is_left_out_is_noticed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "RECTIFY", schedule.FILL)
+    with pytest.raises(RooflineError, match="computes a wrong answer"):
+        Ours(rig.team, rig.kernels, rig.clock_cost).run(case_of(DENSE, WIDEST, relu=True), 1)
+
+
+def test_an_activation_that_is_unknown_is_refused(rig: Rig) -> None:
+    case = case_of(DENSE, WIDEST)
+    wrong = replace(case, parameters={**case.parameters, "activation": "gelu"})
+    with pytest.raises(RooflineError, match="no activation 'gelu' is fused: choose one of relu"):
+        rig.run(wrong, samples=1)
 
 
 def test_a_case_that_is_no_convolution_is_refused(rig: Rig) -> None:

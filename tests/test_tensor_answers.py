@@ -1,5 +1,6 @@
-"""Matrix products and element-by-element operators are right at every width, on any threads."""
+"""Matrix products, element-by-element operators, reorders: right at every width, on any threads."""
 
+import itertools
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +15,17 @@ from benchmarks.kernels import KernelCache, cache_folder
 from benchmarks.rig import Rig
 from benchmarks.subjects.tensors import Tensors
 from benchmarks.team import Team
+from benchmarks.tensors import words
 from benchmarks.tensors.flat import Elementwise
 from benchmarks.tensors.product import Gemm
+from benchmarks.tensors.reorder import Reorder, runs
 from roofline.comparing.tensors import case
 from roofline.errors import RooflineError
 from roofline.host.machine import read_machine
 from roofline.physics.isa import vectors
-from roofline.records import ELEMENTWISE, Case, ElementwiseShape, GemmShape
+from roofline.physics.tensors import Shape
+from roofline.physics.tiling import lanes_of
+from roofline.records import ELEMENTWISE, Case, ElementwiseShape, GemmShape, ReorderShape
 
 HOST = read_machine()
 VECTORS = vectors(HOST)
@@ -36,7 +41,7 @@ def subject(cache_home: Path) -> Tensors:
     return Tensors(Team(CPUS, kernels), kernels, 1e-7)
 
 
-def call(subject: Tensors, operator: Gemm | Elementwise) -> None:
+def call(subject: Tensors, operator: Gemm | Elementwise | Reorder) -> None:
     """Run an operator twice, however long a busy machine keeps a thread from its CPU."""
     operator.reset()
     with pytest.MonkeyPatch.context() as patch:
@@ -122,6 +127,75 @@ def expected(shape: ElementwiseShape, operator: Elementwise) -> np.ndarray:
     return (images[0] * scale[:, None] + shift[:, None]).ravel()
 
 
+def reorders(draw: st.DrawFn) -> tuple[Case, ReorderShape]:
+    """Draw a change of layout: few positions, last blocks that aren't full, several images."""
+    vector, dtype = draw(st.sampled_from(VECTORS)), draw(st.sampled_from(DTYPES))
+    shape = ReorderShape(
+        blocked=draw(st.booleans()),
+        batch=draw(st.integers(1, 3)),
+        channels=draw(st.integers(1, 40)),
+        positions=draw(st.integers(1, 150)),
+        lanes=lanes_of(vector, dtype),
+        dtype=dtype,
+    )
+    return case(shape, vector, HOST, draw(st.integers(1, len(CPUS)))), shape
+
+
+@often
+@given(drawn=st.composite(reorders)())
+def test_a_reorder_is_right(subject: Tensors, drawn: tuple[Case, ReorderShape]) -> None:
+    """Place by place; what isn't written is what it was, and empty lanes are zero, never read."""
+    made, shape = drawn
+    operator = subject.operator(made)
+    assert isinstance(operator, Reorder)
+    blocks = (shape.batch, shape.blocks, shape.positions, shape.lanes)
+    if not shape.blocked:
+        empty = operator.packed.flat.reshape(blocks)[:, -1, :, (shape.channels - 1) % shape.lanes :]
+        empty[..., 1:] = np.nan
+    call(subject, operator)
+    planes = operator.planes.flat.reshape(shape.batch, shape.channels, shape.positions)
+    padded = np.zeros((shape.batch, shape.blocks * shape.lanes, shape.positions), shape.dtype)
+    padded[:, : shape.channels] = planes
+    packed = operator.packed.flat.reshape(blocks).transpose(0, 1, 3, 2).reshape(padded.shape)
+    assert (packed[:, : shape.channels] == planes).all()
+    assert not shape.blocked or (packed == padded).all()
+    assert operator.correct()
+
+
+@pytest.mark.parametrize("word", [words.PACKED, words.PLANE, words.WHOLE, words.SINGLE])
+@pytest.mark.parametrize("blocked", [True, False])
+def test_a_spoilt_word_of_a_reorder_is_noticed(
+    subject: Tensors, word: int, *, blocked: bool
+) -> None:
+    lanes = lanes_of(VECTORS[0], "float32")
+    shape = ReorderShape(blocked=blocked, channels=2 * lanes, positions=3 * lanes + 2, lanes=lanes)
+    operator = subject.operator(case(shape, VECTORS[0], HOST, 1))
+    assert isinstance(operator, Reorder)
+    step = {words.PACKED: 4 * lanes, words.PLANE: 4}.get(word, 1)
+    operator._tables[0][0, word] -= -step if word < words.WHOLE else step
+    call(subject, operator)
+    assert not operator.correct()
+
+
+@given(
+    images=st.integers(1, 3),
+    blocks=st.integers(1, 5),
+    positions=st.integers(1, 90),
+    threads=st.integers(1, 7),
+)
+def test_threads_share_all_positions_of_a_reorder(
+    images: int, blocks: int, positions: int, threads: int
+) -> None:
+    places: list[tuple[int, int, int]] = []
+    for thread in range(threads):
+        for run in runs(images, blocks, positions, thread, threads):
+            # Whole lines of a plane: no two threads write to the same one.
+            assert run.start % 16 == 0
+            ends = range(run.start, run.start + run.length)
+            places += [(run.image, run.block, position) for position in ends]
+    assert places == list(itertools.product(range(images), range(blocks), range(positions)))
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_relu_keeps_what_is_not_a_number(subject: Tensors, threads: int) -> None:
     if threads > len(CPUS):
@@ -140,12 +214,13 @@ def test_relu_keeps_what_is_not_a_number(subject: Tensors, threads: int) -> None
         GemmShape(rows=40, columns=50, depth=60, bias=True),
         GemmShape(rows=1, columns=500, depth=60, packed=True),
         ElementwiseShape(operation="concat", channels=(3, 4), positions=100),
+        ReorderShape(
+            blocked=True, channels=19, positions=99, lanes=lanes_of(VECTORS[0], "float32")
+        ),
     ],
     ids=lambda shape: shape.text,
 )
-def test_the_rig_checks_and_times_them(
-    cpu: int, cache_home: Path, shape: GemmShape | ElementwiseShape
-) -> None:
+def test_the_rig_checks_and_times_them(cpu: int, cache_home: Path, shape: Shape) -> None:
     rig = Rig([cpu], KernelCache(cache_folder({"XDG_CACHE_HOME": str(cache_home)})))
     made = case(shape, VECTORS[0], HOST, 1)
     rig.prepare([made])

@@ -13,6 +13,7 @@ import pytest
 from roofline.comparing.anchors import probes
 from roofline.comparing.subjects import runner
 from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.host.subjects import END_TO_END, OURS, SUBJECTS
 from roofline.physics.workload import conv_shape, conv_work
 from roofline.records import Case
 from tests.reference import reference
@@ -22,14 +23,14 @@ from versus.__main__ import main
 from versus.convolutions import command, ratios
 from versus.convolutions.layers import Item, chosen, drawn, resnet50
 from versus.convolutions.report import Report, as_dict, markdown
-from versus.convolutions.turns import OURS, Player, Seen, play, prepare
+from versus.convolutions.turns import Player, Seen, play, prepare
 from versus.document import CONVOLUTIONS, DRAWN
 
 REFERENCE = reference()
 PEAK = next(one for one in probes(REFERENCE, 1, ("float32",)) if one.ceiling.kind == "compute")
 RATE = 2e11
 ITEMS = resnet50().items[:4]
-SLOWER = {OURS: 1.0, "torch": 2.0, "onnxruntime-kernel": 0.5}
+SLOWER = {OURS: 1.0, END_TO_END: 1.25, "torch": 2.0, "onnxruntime-kernel": 0.5}
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class FakeChild:
 
 
 def players(diary: list[str], **more: Mapping[str, Any]) -> list[Player]:
-    """Build ours and two libraries."""
+    """Build ours, alone and end to end, and two libraries."""
     return [
         Player(
             name,
@@ -97,6 +98,19 @@ def test_resnet50_has_53_convolutions_of_4_gflop() -> None:
     )
 
 
+def test_ours_runs_end_to_end_where_a_library_does_on_the_same_tensors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command.subjects, "why_absent", lambda _one: None)
+    assert command._wanted(["torch-prepacked", "onnxruntime-kernel"])[0][:2] == [
+        OURS,
+        "torch-prepacked",
+    ]
+    assert command._wanted(["openvino"])[0] == [OURS, END_TO_END, "openvino"]
+    assert command._wanted([END_TO_END])[0] == [OURS, END_TO_END]
+    assert command._wanted([])[0] == list(SUBJECTS)
+
+
 def test_a_seed_belongs_to_a_draw() -> None:
     assert chosen(5, 3).items == drawn(5, 3).items != drawn(5, 4).items
     assert chosen(5, None).items == drawn(5, 1).items
@@ -106,8 +120,8 @@ def test_a_seed_belongs_to_a_draw() -> None:
 
 def test_the_order_turns_round_and_the_peak_stands_beside_ours() -> None:
     _, diary = played(ITEMS[:2], rounds=2)
-    forward = ["peak", OURS, "torch", "onnxruntime-kernel"]
-    back = ["onnxruntime-kernel", "torch", "peak", OURS]
+    forward = ["peak", OURS, END_TO_END, "torch", "onnxruntime-kernel"]
+    back = ["onnxruntime-kernel", "torch", END_TO_END, "peak", OURS]
     assert diary == forward * 2 + back * 2
 
 
@@ -160,8 +174,9 @@ def test_a_library_that_fails_is_left_out_there_and_ours_may_not() -> None:
     seen, _ = played(torch={"fails": {text: wrong}})
     assert ["torch" in one.seconds for one in seen] == [True, False, True, True]
     assert seen[1].left == {"torch": "torch computes a wrong answer."}
-    with pytest.raises(RooflineError, match="wrong answer"):
-        played(ours={"fails": {text: wrong}})
+    for ours in ("ours", "ours_end_to_end"):
+        with pytest.raises(RooflineError, match="wrong answer"):
+            played(**{ours: {"fails": {text: wrong}}})
 
 
 def test_what_a_coarse_clock_cannot_tell_is_left_out() -> None:
@@ -182,6 +197,7 @@ def report(seen: tuple[Seen, ...]) -> Report:
         listed=resnet50(),
         players=dict.fromkeys(SLOWER, "somebody"),
         kernels=("onnxruntime-kernel",),
+        planes=("torch",),
         versions={"torch": "9.9"},
         absent=("openvino is absent.",),
         seen=seen,
@@ -192,8 +208,9 @@ def report(seen: tuple[Seen, ...]) -> Report:
 def test_the_section_lists_classes_totals_layers_and_all_runs() -> None:
     text = markdown(report(played()[0]))
     words = [" ".join(line.split()) for line in text.splitlines()]
-    assert "| pointwise | 2 | torch | 2.00 (2.00 - 2.00) | 2.00 |" in words
-    assert "| pointwise | 2 | best kernel | 0.50 (0.50 - 0.50) | 0.50 |" in words
+    assert "| pointwise | 2 | kernel alone | torch | 2.00 (2.00 - 2.00) | 2.00 |" in words
+    assert "| pointwise | 2 | end to end | torch | 1.60 (1.60 - 1.60) | 1.60 |" in words
+    assert "| pointwise | 2 | kernel alone | best kernel | 0.50 (0.50 - 0.50) | 0.50 |" in words
     assert any(line.startswith("| the network, by time | 9 | 100 %") for line in words)
     assert "- openvino is absent." in text
     _, _, runs = text.partition("<details>")
@@ -209,6 +226,7 @@ def test_json_holds_every_round() -> None:
     told = json.loads(json.dumps(as_dict(report(played()[0]))))
     assert [len(layer["seconds"]["torch"]) for layer in told["layers"]] == [6] * 4
     dense = [one for one in told["classes"] if one["class"] == "dense"]
+    assert [one["ours"] for one in dense] == ["kernel alone", "end to end"] + 2 * ["kernel alone"]
     assert {one["against"] for one in dense} == {"torch", "onnxruntime-kernel", "best kernel"}
     assert told["layers"][0]["of_the_peak"] == pytest.approx([1.0] * 6)
 

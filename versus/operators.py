@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from benchmarks import cases
 from roofline.comparing.tensors import case
+from roofline.physics.tiling import lanes_of
 from roofline.physics.workload import ITEM_BYTES
-from roofline.records import Case, ElementwiseShape, GemmShape
+from roofline.records import Case, ElementwiseShape, GemmShape, ReorderShape
 from roofline.units import capacity
 from versus.figures import Figure
 from versus.sizes import Host, array_bytes, half, levels
@@ -19,6 +20,9 @@ _DTYPES = {"float32": "FP32", "float64": "FP64"}
 _DEPTH, _OUTPUTS = 512, 16
 # The stream kernel that moves what an operator does.
 _ALIKE = {"add": "add", "relu": "copy", "concat": "copy"}
+_REORDER = "copy"
+# Channels of a tensor that changes its layout: at least one block of any vectors.
+_REORDERED = 16
 _CHANNELS = {"add": (16,), "relu": (16,), "concat": (8, 8)}
 
 
@@ -41,7 +45,7 @@ def ceiling(figure: Figure, host: Host) -> Case:
         parameters = cases.arithmetic(mix, vector.registers, fused=vector.fused)
     else:
         mix = figure.equivalents[CEILING]
-        store = ours.parameters.get("store")
+        store = "ordinary" if ours.benchmark == "reorder" else ours.parameters.get("store")
         parameters = {"fused": vector.fused, **({"store": store} if store else {})}
     return Case(
         benchmark=mix,
@@ -72,6 +76,12 @@ def _team(host: Host, threads: int) -> Iterator[Figure]:
             yield _flat(host, operation, level, half(host, level), threads)
         arrays = cases.BENCHMARKS[_ALIKE[operation]].arrays
         yield _flat(host, operation, "DRAM", arrays * array_bytes(host), threads)
+
+    for blocked in (True, False):
+        for level in levels(host) if threads == 1 else ():
+            yield _reorder(host, level, half(host, level), threads, blocked=blocked)
+        arrays = cases.BENCHMARKS[_REORDER].arrays
+        yield _reorder(host, "DRAM", arrays * array_bytes(host), threads, blocked=blocked)
 
 
 def _layer(host: Host, level: str, size: int, threads: int) -> Figure:
@@ -127,6 +137,28 @@ def _flat(host: Host, operation: str, level: str, size: int, threads: int) -> Fi
         group="memory" if memory else "cache",
         case=made,
         equivalents={CEILING: _ALIKE[operation]},
+        goal=_GOALS[CEILING],
+    )
+
+
+def _reorder(host: Host, level: str, size: int, threads: int, *, blocked: bool) -> Figure:
+    """Return a change of layout of whole blocks, so that both tensors are as large."""
+    quantum = cases.ARRAY_QUANTUM * threads * _REORDERED
+    tensor = max(1, size // (2 * quantum)) * quantum
+    shape = ReorderShape(
+        blocked=blocked,
+        channels=_REORDERED,
+        positions=tensor // ITEM_BYTES["float32"] // _REORDERED,
+        lanes=lanes_of(host.vectors[0], "float32"),
+    )
+    made = case(shape, host.vectors[0], host.machine, threads)
+    name = "NCHW to NCHWc" if blocked else "NCHWc to NCHW"
+    return Figure(
+        name=f"{level.lower()}-{shape.operator}" + "-all" * (threads > 1),
+        title=f"{level} {name}, {capacity(made.working_set_bytes)}{_words(threads)}",
+        group="memory" if level == "DRAM" else "cache",
+        case=made,
+        equivalents={CEILING: _REORDER},
         goal=_GOALS[CEILING],
     )
 

@@ -46,12 +46,12 @@ class _Row:
 
 
 def build_lanes(
-    dtype: str, bits: int, fused: bool, rows: int, **reach: int
+    dtype: str, bits: int, fused: bool, rows: int, relu: bool = False, **reach: int
 ) -> Callable[[int], int]:
     """Make the depthwise kernel: a channel a lane, each input loaded once for all its taps.
 
     With `rows`, so many kernel rows follow each other in the code; else they are counted. `reach`
-    is a `Reach`, as of all these kernels.
+    is a `Reach`, as of all these kernels; with `relu` nothing comes after them.
     """
 
     def taps(tile: Tile, row: _Row) -> Taps:
@@ -60,10 +60,12 @@ def build_lanes(
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one, rows)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
 
 
-def build_spread(dtype: str, bits: int, fused: bool, **reach: int) -> Callable[[int], int]:
+def build_spread(
+    dtype: str, bits: int, fused: bool, relu: bool = False, **reach: int
+) -> Callable[[int], int]:
     """Make the kernel of one input channel and many outputs: a value broadcast once for all taps.
 
     Its inputs lie in planes.
@@ -77,10 +79,12 @@ def build_spread(dtype: str, bits: int, fused: bool, **reach: int) -> Callable[[
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
 
 
-def build_permute(dtype: str, bits: int, fused: bool, **reach: int) -> Callable[[int], int]:
+def build_permute(
+    dtype: str, bits: int, fused: bool, relu: bool = False, **reach: int
+) -> Callable[[int], int]:
     """Make the kernel of narrow groups: each input permuted to the lanes that need it.
 
     The pattern of each channel of a group is read from a table: one kernel serves all groups.
@@ -107,7 +111,7 @@ def build_permute(dtype: str, bits: int, fused: bool, **reach: int) -> Callable[
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
 
 
 def build_shuffle(
@@ -119,6 +123,7 @@ def build_shuffle(
     slot_out: int,
     first: int,
     halves: int,
+    relu: bool = False,
     **reach: int,
 ) -> Callable[[int], int]:
     """Make the kernel of narrow groups whose patterns are in the code, all channels of a group.
@@ -141,15 +146,20 @@ def build_shuffle(
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
 
 
 def _kernel(
-    dtype: str, bits: int, fused: bool, reach: Reach, taps: Callable[[Tile, _Row], Taps]
+    dtype: str,
+    bits: int,
+    fused: bool,
+    reach: Reach,
+    taps: Callable[[Tile, _Row], Taps],
+    relu: bool,
 ) -> Callable[[int], int]:
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
-        tile = Tile(e, entry, reach.columns, 1)
+        tile = Tile(e, entry, reach.columns, 1, relu=relu)
         tile.run(taps(tile, _Row(e, reach, fused=fused)))
 
     return kernel(emit)

@@ -65,12 +65,13 @@ class Places:
 class Layout:
     """The tensors of one operator as its kernels see them; all sizes in elements.
 
-    `fused` when the host has fused multiply-adds.
+    `fused` when the host has fused multiply-adds; `relu` when negative outputs become zero.
     """
 
     shape: ConvShape
     tiling: Tiling
     fused: bool = True
+    relu: bool = False
 
     @cached_property
     def indexed(self) -> bool:

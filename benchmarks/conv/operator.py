@@ -16,9 +16,10 @@ from benchmarks.conv.schedule import Call, Micro, units
 from benchmarks.conv.weights import weights_of
 from benchmarks.kernels import KernelCache, Recipe
 from benchmarks.team import Segment, Team
+from roofline.errors import RooflineError
 from roofline.physics.tiling import from_parameters
 from roofline.physics.workload import ITEM_BYTES, conv_shape
-from roofline.records import Case
+from roofline.records import ACTIVATIONS, Case
 
 Array = NDArray[Any]
 
@@ -43,15 +44,25 @@ def plan(case: Case) -> Plan:
     """Return the plan of a convolution's case.
 
     Raises:
-        RooflineError: its parameters are no convolution.
+        RooflineError: its parameters are no convolution, or name an activation that we don't have.
 
     """
     shape = conv_shape(case.parameters, case.dtype)
     lanes = case.bits // (8 * ITEM_BYTES[case.dtype])
     fused = case.parameters.get("fused") is not False
-    layout = Layout(shape, from_parameters(shape, lanes, case.parameters), fused)
+    cut = from_parameters(shape, lanes, case.parameters)
+    layout = Layout(shape, cut, fused, relu=_rectified(case))
     parts = tables.share(list(units(layout)), case.threads)
     return Plan(layout, case.bits, fused, tuple(map(tuple, parts)))
+
+
+def _rectified(case: Case) -> bool:
+    """Whether a ReLU is fused."""
+    activation = case.parameters.get("activation")
+    if activation not in (None, *ACTIVATIONS):
+        known = ", ".join(ACTIVATIONS)
+        raise RooflineError(f"no activation {activation!r} is fused: choose one of {known}.")
+    return activation is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +188,7 @@ class Operator:
             trained.bias,
             where,
         )
+        expected = np.maximum(expected, 0) if layout.relu else expected
         places = layout.outputs
         answer = out[
             where[:, 0, None], places.block, where[:, 1, None], where[:, 2, None], places.lane

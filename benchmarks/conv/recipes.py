@@ -2,7 +2,7 @@
 
 from benchmarks.assembly import Expectation, registers
 from benchmarks.conv.layout import Layout
-from benchmarks.conv.schedule import FILL, Micro
+from benchmarks.conv.schedule import Micro
 from benchmarks.kernels import Recipe
 from benchmarks.mnemonics import add, fused_multiply_add
 from roofline.physics.tiling import halves, planar, slots, unroll
@@ -17,7 +17,9 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
     """Return the recipe of one register tile."""
     shape, tiling = layout.shape, layout.tiling
     common: Arguments = (("dtype", shape.dtype), ("bits", bits))
-    if micro == FILL:
+    # Said only where it is so: matrix products share the kernels that have none.
+    common += (("relu", True),) * micro.relu
+    if not micro.blocks:
         return Recipe(MODULE, "build_fill", common)
     common += (("fused", fused), ("columns", micro.columns))
     if tiling.strategy != "broadcast":

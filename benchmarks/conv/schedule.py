@@ -1,7 +1,8 @@
 """Which micro-kernel runs where: a shape and its tiling as calls, in the order of the caches."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from benchmarks.conv.layout import Layout
 from roofline.physics.reach import Reach
@@ -17,7 +18,8 @@ class Micro:
     No blocks: the one that fills outputs without taps. No taps: they are counted at run time.
     Where lanes are permuted, the groups' channels begin at lane `first` of the input vector. So
     many inputs `before` and `after` a tile's own lie outside of the image. So many kernel `rows`
-    are in the code, or none: then they are counted at run time.
+    are in the code, or none: then they are counted at run time. With `relu` nothing is added to
+    its outputs afterwards, and negative ones become zero.
     """
 
     columns: int
@@ -27,6 +29,7 @@ class Micro:
     before: int = 0
     after: int = 0
     rows: int = 0
+    relu: bool = False
 
     def reach(self, stride: int, dilation: int) -> Reach:
         """Return what a row of its taps reads, where channels are lanes."""
@@ -34,6 +37,7 @@ class Micro:
 
 
 FILL = Micro(1, 0)
+RECTIFY = replace(FILL, relu=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +73,37 @@ def units(layout: Layout) -> Iterator[Unit]:
     """Yield the parts of an operator that may run on different threads, in order."""
     cut = _broadcast_units if layout.tiling.strategy == "broadcast" else _lane_units
     shape = flattened(layout.shape)
+    first: list[Unit] = []
+    for part in row_blocks(shape, layout.tiling):
+        found = _tiles(spans(shape, layout.tiling, part))
+        first += cut(shape, layout, found)
+    steps = [math.prod(size[1:]) * layout.item for size in (layout.x_shape, layout.out_shape)]
     for image in range(shape.batch):
-        for part in row_blocks(shape, layout.tiling):
-            found = list(spans(shape, layout.tiling, part))
-            yield from cut(shape, layout, image, found)
+        yield from (_moved(unit, *(image * step for step in steps)) for unit in first)
+
+
+def _moved(unit: Unit, x: int, out: int) -> Unit:
+    """Return what a unit does to another image, so many bytes further on."""
+
+    def moved(call: Call) -> Call:
+        init = call.init + out * call.accumulate
+        return replace(call, x=call.x + x, out=call.out + out, init=init)
+
+    return Unit(unit.cost, tuple(map(moved, unit.calls))) if out else unit
+
+
+def _tiles(found: Iterable[Span]) -> list[list[Span]]:
+    """Return the spans of the same tiles together: the one that begins them is the first."""
+    tiles: list[list[Span]] = []
+    for span in found:
+        if span.first:
+            tiles.append([])
+        tiles[-1].append(span)
+    return tiles
 
 
 def _broadcast_units(
-    shape: ConvShape, layout: Layout, image: int, found: Sequence[Span]
+    shape: ConvShape, layout: Layout, found: Sequence[Sequence[Span]]
 ) -> Iterator[Unit]:
     per_group = out_blocks(shape, layout.tiling.lanes)
     pieces = slices(layout.shape, layout.tiling)
@@ -84,18 +111,20 @@ def _broadcast_units(
     for group in range(shape.groups):
         for first in range(0, per_group, layout.tiling.blocks):
             count = min(layout.tiling.blocks, per_group - first)
-            at = _At(shape, layout, image, group * per_group + first, count, group * inputs)
+            at = _At(shape, layout, group * per_group + first, count, group * inputs)
             calls = [
                 call
-                for index, piece in enumerate(pieces)
-                for span in found
-                for call in at.calls(span, piece, fresh=index == 0)
+                for piece in pieces
+                for tile in found
+                for call in at.calls(
+                    tile, piece, first=piece == pieces[0], last=piece == pieces[-1]
+                )
             ]
             yield _unit(calls, shape)
 
 
 def _lane_units(
-    shape: ConvShape, layout: Layout, image: int, found: Sequence[Span]
+    shape: ConvShape, layout: Layout, found: Sequence[Sequence[Span]]
 ) -> Iterator[Unit]:
     whole = Slice(0, 1, shape.group_in, shape.group_in, 0)
     for block in range(layout.outputs.blocks):
@@ -103,36 +132,45 @@ def _lane_units(
         if layout.tiling.strategy == "spread":
             served = out_blocks(shape, layout.tiling.lanes)
         x_block, part = divmod(block, served)
-        at = _At(shape, layout, image, block, 1, x_block, part)
-        calls = [call for span in found for call in at.calls(span, whole, fresh=True)]
+        at = _At(shape, layout, block, 1, x_block, part)
+        calls = [call for tile in found for call in at.calls(tile, whole, first=True, last=True)]
         yield _unit(calls, shape)
 
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    """One tile of output channels of one image, from which calls count their offsets.
+    """One tile of output channels of the first image, from which calls count their offsets.
 
     Its inputs begin with block `x_block`; where channels are lanes, with the part-th part of it.
     """
 
     shape: ConvShape
     layout: Layout
-    image: int
     block: int
     blocks: int
     x_block: int
     part: int = 0
 
-    def calls(self, span: Span, piece: Slice, *, fresh: bool) -> Iterator[Call]:
-        """Yield the calls of a span: one, but for outputs that are begun without a tap."""
-        begins = fresh and span.first
-        if not span.reached:
-            if begins:
-                yield from self._fills(span)
-            return
-        yield self._call(span, piece, accumulate=not begins)
+    def calls(
+        self, tile: Sequence[Span], piece: Slice, *, first: bool, last: bool
+    ) -> Iterator[Call]:
+        """Yield the calls of equal tiles: one a span, but for outputs that are begun without a tap.
 
-    def _call(self, span: Span, piece: Slice, *, accumulate: bool) -> Call:
+        With an activation the last of them ends its outputs; those of other columns are ended then.
+        """
+        ended = None
+        if last and self.layout.relu:
+            ended = next((span for span in reversed(tile) if span.reached), None)
+        for span in tile:
+            begins = first and span.first
+            if span.reached:
+                yield self._call(span, piece, accumulate=not begins, relu=span is ended)
+            elif begins:
+                yield from self._fills(span, range(span.columns))
+        if last and self.layout.relu:
+            yield from self._fills(tile[0], _others(tile[0], ended), ending=True)
+
+    def _call(self, span: Span, piece: Slice, *, accumulate: bool, relu: bool) -> Call:
         vector = self.layout.tiling.lanes * self.layout.item
         row = span.row * self.shape.stride[0] - self.shape.padding[0]
         row += span.kernel_rows.start * self.shape.dilation[0]
@@ -144,7 +182,7 @@ class _At:
         skipped = span.kernel_columns.start * (vector if lanewise else tap)
         skipped += span.kernel_rows.start * taps * tap
         return Call(
-            micro=self._micro(span),
+            micro=self._micro(span, relu=relu),
             x=self._x(piece.block, row, column),
             weights=self._weights_start(piece) + skipped,
             out=out,
@@ -161,17 +199,17 @@ class _At:
             channels=piece.turns,
         )
 
-    def _micro(self, span: Span) -> Micro:
+    def _micro(self, span: Span, *, relu: bool) -> Micro:
         tiling, group = self.layout.tiling, self.shape.group_in
         if tiling.strategy == "broadcast":
-            return Micro(span.columns, self.blocks)
+            return Micro(span.columns, self.blocks, relu=relu)
         first = 0
         if tiling.strategy == "permute" and not self.layout.indexed:
             first = self.part * groups_in_vector(self.shape, tiling.lanes) * group
             first //= halves(self.shape, tiling.lanes)
         taps, whole = len(span.kernel_columns), len(span.kernel_rows) == self.shape.kernel[0]
         rows = rows_at_once(self.shape, tiling) * whole
-        return Micro(span.columns, 1, taps, first, span.before, span.after, rows)
+        return Micro(span.columns, 1, taps, first, span.before, span.after, rows, relu)
 
     def _indices(self) -> int:
         """Return where the pattern of this part begins, behind weights and bias."""
@@ -185,16 +223,18 @@ class _At:
         before = self.block * lanes * self.layout.depth + piece.start * self.blocks * lanes
         return before * taps * self.layout.item
 
-    def _fills(self, span: Span) -> Iterator[Call]:
+    def _fills(self, span: Span, columns: Iterable[int], *, ending: bool = False) -> Iterator[Call]:
+        """Yield what begins some columns of a span with the bias alone, or ends them."""
         for block in range(self.blocks):
-            for column in range(span.columns):
+            for column in columns:
+                out = self._out(span.row, span.column + column, block)
                 yield Call(
-                    micro=FILL,
+                    micro=RECTIFY if ending else FILL,
                     x=0,
                     weights=0,
-                    out=self._out(span.row, span.column + column, block),
-                    init=self._bias(block),
-                    accumulate=False,
+                    out=out,
+                    init=out if ending else self._bias(block),
+                    accumulate=ending,
                     tiles=span.tiles,
                     out_tile=self._out_step(span),
                 )
@@ -205,12 +245,12 @@ class _At:
 
     def _x(self, block: int, row: int, column: int) -> int:
         places = self.layout.inputs
-        plane = self.image * places.blocks + self.x_block + block
+        plane = self.x_block + block
         position = (plane * self.shape.height + row) * self.shape.width + column
         return position * places.lanes * self.layout.item
 
     def _out(self, row: int, column: int, block: int = 0) -> int:
-        plane = self.image * self.layout.outputs.blocks + self.block + block
+        plane = self.block + block
         position = (plane * self.shape.out_height + row) * self.shape.out_width + column
         return position * self.layout.tiling.lanes * self.layout.item
 
@@ -223,6 +263,13 @@ class _At:
     def _out_step(self, span: Span) -> int:
         step = self.shape.out_width if span.down else span.columns
         return step * self.layout.tiling.lanes * self.layout.item
+
+
+def _others(whole: Span, ended: Span | None) -> list[int]:
+    """Return which columns of a tile aren't ended by one of its spans."""
+    start = 0 if ended is None else ended.column - whole.column
+    own = range(start, start + (0 if ended is None else ended.columns))
+    return [column for column in range(whole.columns) if column not in own]
 
 
 def _unit(calls: Sequence[Call], shape: ConvShape) -> Unit:

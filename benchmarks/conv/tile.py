@@ -13,10 +13,15 @@ Tap = Callable[[Value, Value, list[Value]], tuple[Value, list[Value]]]
 
 
 class Tile:
-    """One entry's tile: its bases, its accumulators in and out, the loops around its taps."""
+    """One entry's tile: its bases, its accumulators in and out, the loops around its taps.
 
-    def __init__(self, e: Emitter, entry: Value, columns: int, blocks: int) -> None:
-        self.e, self.entry = e, entry
+    With `relu` nothing comes after this entry: what is stored is no less than zero.
+    """
+
+    def __init__(
+        self, e: Emitter, entry: Value, columns: int, blocks: int, *, relu: bool = False
+    ) -> None:
+        self.e, self.entry, self.relu = e, entry, relu
         self.columns, self.blocks = columns, blocks
         self.shared = e.parameter(entry, words.SHARED)
         self.out_block = e.parameter(self.shared, words.OUT_BLOCK)
@@ -69,7 +74,9 @@ class Tile:
         place = out
         for n in range(self.blocks):
             for j in range(self.columns):
-                self.e.store(accumulators[j * self.blocks + n], place, j * self.e.vector_bytes)
+                value = accumulators[j * self.blocks + n]
+                value = self.e.rectified(value) if self.relu else value
+                self.e.store(value, place, j * self.e.vector_bytes)
             if n + 1 < self.blocks:
                 place = self.e.advance(place, self.out_block)
 

@@ -4,7 +4,7 @@ from benchmarks.conv.operator import Operator, Plan, Tensors, Trained, plan, tra
 from benchmarks.conv.recipes import CALL
 from benchmarks.kernels import KernelCache
 from benchmarks.sampled import Sampled
-from benchmarks.subjects import untouched
+from benchmarks.subjects import end_to_end, untouched
 from benchmarks.subjects.timed import Timer
 from benchmarks.team import Team
 from roofline.records import Case
@@ -33,7 +33,9 @@ class Ours:
     def prepare(self, case: Case) -> None:
         """Plan a case and compile its kernels."""
         self._kernels.get(CALL)
-        for recipe in self._plan(untouched.plain(case)).recipes.values():
+        planned = self._plan(untouched.plain(case))
+        around = end_to_end.recipes(planned) if end_to_end.asked(case) else []
+        for recipe in (*planned.recipes.values(), *around):
             self._kernels.get(recipe)
 
     def run(self, case: Case, samples: int) -> Sampled:
@@ -48,10 +50,14 @@ class Ours:
         trained = self._train(plain, planned)
         if case.parameters.get("prefaulted") is False:
             return untouched.run(case, planned, trained, self._team, self._kernels, samples)
+        name = f"convolution {planned.layout.shape.text}"
+        if end_to_end.asked(case):
+            planes = end_to_end.Planes(planned.layout, trained, self._team, case.threads)
+            whole = end_to_end.EndToEnd(planned, planes, self._team, self._kernels)
+            return self._timer.run(case, whole, name, lambda: whole.correct(trained), samples)
         copies = int(case.parameters.get("copies") or 1)
         tensors = Tensors(planned.layout, trained, copies, self._team, case.threads)
         operator = Operator(planned, tensors, self._kernels)
-        name = f"convolution {planned.layout.shape.text}"
         return self._timer.run(case, operator, name, lambda: operator.correct(trained), samples)
 
     def _plan(self, case: Case) -> Plan:

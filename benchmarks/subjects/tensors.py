@@ -1,4 +1,4 @@
-"""Matrix products and element-by-element operators as a subject: checked, timed on new memory."""
+"""Matrix products, element-by-element operators, reorders as a subject: checked, then timed."""
 
 from benchmarks import cases
 from benchmarks.kernels import KernelCache
@@ -7,11 +7,13 @@ from benchmarks.subjects.timed import Timer
 from benchmarks.team import Team
 from benchmarks.tensors.flat import Elementwise, Flat
 from benchmarks.tensors.product import Gemm, Plan
+from benchmarks.tensors.reorder import Plan as Reordering
+from benchmarks.tensors.reorder import Reorder
 from roofline.records import Case
 
 
 class Tensors:
-    """Runs the cases of `benchmarks.cases` of the families "gemm" and "elementwise".
+    """Runs the cases of `benchmarks.cases` of the families "gemm", "elementwise" and "reorder".
 
     Args:
         team: who runs them.
@@ -41,13 +43,18 @@ class Tensors:
             case, operator, f"operator {operator.shape.text}", operator.correct, samples
         )
 
-    def operator(self, case: Case) -> Gemm | Elementwise:
+    def operator(self, case: Case) -> Gemm | Elementwise | Reorder:
         """Return a case's operator in fresh memory."""
         plan = _plan(case)
         if isinstance(plan, Plan):
             return Gemm(plan, self._team, self._kernels)
+        if isinstance(plan, Reordering):
+            return Reorder(plan, self._team, self._kernels)
         return Elementwise(plan, self._team, self._kernels)
 
 
-def _plan(case: Case) -> Plan | Flat:
-    return Plan(case) if cases.benchmark(case).family == "gemm" else Flat(case)
+def _plan(case: Case) -> Plan | Flat | Reordering:
+    family = cases.benchmark(case).family
+    if family == "reorder":
+        return Reordering(case)
+    return Plan(case) if family == "gemm" else Flat(case)

@@ -7,8 +7,6 @@ single vectors, and the elements that are left. Inputs need no alignment.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llvmlite import ir
-
 from benchmarks.assembly import Expectation
 from benchmarks.kernels import Recipe
 from benchmarks.mnemonics import stored, stores, vector_store
@@ -105,10 +103,7 @@ class _Piece:
             case "add":
                 return self.builder.fadd(x[0], x[1])
             case "relu":
-                # Like this, and not with the operands turned round, NaN stays NaN.
-                zero = ir.Constant(e.vector, [0.0] * e.lanes if e.lanes > 1 else 0.0)
-                negative = self.builder.fcmp_ordered("<", x[0], zero)
-                return self.builder.select(negative, zero, x[0])
+                return e.rectified(x[0])
             case "concat":
                 return x[0]
             case "affine":

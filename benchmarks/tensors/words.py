@@ -21,6 +21,11 @@ WORD = 8
     TARGET_AHEAD,
 ) = range(13)
 
+# A reorder is an entry of such a table, too: where its block's positions begin, how far into a
+# plane that is in bytes, where the addresses of the planes and the mask of their lanes lie, and how
+# many turns of whole vectors and positions one by one follow.
+PACKED, PLANE, PLANES, MASK, WHOLE, SINGLE = range(1, 7)
+
 # The block of an element-by-element kernel, then a piece: addresses, and how many elements are
 # done one by one before the first aligned one, turns, vectors, and elements one by one at the end.
 PASSES, PIECES, TABLE = range(3)

@@ -107,8 +107,8 @@ def _explanation(row: Comparison, runs: Runner, cut: Cut) -> Explanation:
 
 
 def _dissected(row: Comparison, layer: Layer, runs: Runner, cut: Cut) -> parts.Dissected | None:
-    """Return the parts of our own kernels; other subjects' tiles aren't known."""
-    if not isinstance(runs, Operators):
+    """Return the parts of our own kernels alone; other subjects' tiles aren't known."""
+    if not isinstance(runs, Operators) or runs.natural:
         return None
     tiled = cut(layer) or runs.tiling(layer)
     return parts.dissected(runs, layer, tiled, row.prediction)

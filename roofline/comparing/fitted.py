@@ -18,7 +18,7 @@ from roofline.records import Comparison, ConvShape, Efficiency, Layer, Member, P
 
 # What rung d of a layer follows from, and what is made of it.
 _TELLING = (
-    *("bandwidth", "cache_shares", "choice", "cores", "efficiency", "frontend", "library"),
+    *("again", "bandwidth", "cache_shares", "choice", "cores", "efficiency", "frontend", "library"),
     *("predict", "pressure", "reach", "residual", "roof", "spans", "tiling", "workload"),
 )
 

@@ -59,6 +59,7 @@ class Wish:
     threads: int | None = None
     isa_cap: str | None = None
     cold: bool = False
+    relu: bool = False
     results: str | None = None
     site: str | None = "local"
     quiet: bool = False
@@ -77,13 +78,13 @@ def measured(
         RooflineError: something is asked for that can't be run, or can't be measured here.
 
     """
-    subjects.check(wish.subject, cold=wish.cold, isa_cap=wish.isa_cap)
+    subjects.check(wish.subject, cold=wish.cold, isa_cap=wish.isa_cap, relu=wish.relu)
     layers = wanted_layers(wish)
     names = [layer.name for layer in layers]
     chosen(wish.named, names, ())
     beside = chosen(wish.waterfall, names, None)
-    if wish.cold or wish.subject != "ours":
-        # Only our kernels, on tensors that stay, are run unprepared.
+    if wish.cold or wish.subject != registry.OURS:
+        # Only our kernels alone, on tensors that stay, are run unprepared.
         beside = []
     if platform.system() != "Linux":
         raise RooflineError("measuring needs Linux; --measured works anywhere.", CANNOT_MEASURE)
@@ -156,7 +157,7 @@ def _job(
         say=say,
         quiet=wish.quiet,
     )
-    operators = subjects.runner(wish.subject, found.record, threads, cold=wish.cold)
+    operators = subjects.runner(wish.subject, found.record, threads, cold=wish.cold, relu=wish.relu)
     operators.check(layers, free)
     # A prediction that can't be made should cost no measurement.
     for layer in layers:

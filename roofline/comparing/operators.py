@@ -6,7 +6,7 @@ from functools import cached_property
 
 from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
-from roofline.physics import choice, cores, pressure, tiling
+from roofline.physics import choice, cores, library, pressure, tiling
 from roofline.physics.again import again, moved
 from roofline.physics.isa import Vector
 from roofline.physics.predict import overhead, predict
@@ -28,7 +28,16 @@ _MEMORY_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Operators(Runner):
-    """How layers run on a calibrated machine; its machine decides on vectors and tiles."""
+    """How layers run on a calibrated machine; its machine decides on vectors and tiles.
+
+    Attributes:
+        natural: end to end: a call copies its input into blocks, and its output out of them.
+        relu: a ReLU follows in the same kernels; it counts as no operation, and costs next to none.
+
+    """
+
+    natural: bool = False
+    relu: bool = False
 
     @property
     def may_skip_operations(self) -> bool:
@@ -45,8 +54,10 @@ class Operators(Runner):
 
     def details(self, layer: Layer) -> dict[str, Scalar]:
         """Return how the kernels cut the layer: a later chooser may cut it otherwise."""
-        copies: dict[str, Scalar] = {"copies": self.copies(layer)} if self.cold else {}
-        return self.tiling(layer).parameters | copies
+        more: dict[str, Scalar] = {"copies": self.copies(layer)} if self.cold else {}
+        more |= {"layout": "NCHW"} if self.natural else {}
+        more |= {"activation": "relu"} if self.relu else {}
+        return self.tiling(layer).parameters | more
 
     def copies(self, layer: Layer) -> int:
         """Return how many copies of the tensors no cache can hold together."""
@@ -93,7 +104,8 @@ class Operators(Runner):
 
         """
         shape, cut = layer.shape, cut or self.tiling(layer)
-        return predict(
+        inside = moved(shape, cut)
+        made = predict(
             conv_work(shape),
             shape.dtype,
             self.calibration,
@@ -101,9 +113,14 @@ class Operators(Runner):
             cold=self.cold,
             overhead_seconds=overhead(self.calibration, self.threads),
             core_seconds=self._core_seconds(layer, cut),
-            inside=moved(shape, cut),
+            inside=inside,
             again=again(shape, cut, self.threads),
         )
+        if not self.natural:
+            return made
+        copies = tiling.copied(shape, tiling.lanes_of(self.vector, shape.dtype))
+        seconds = library.copy_seconds(self.calibration, self.threads, copies, inside)
+        return library.with_copies(made, seconds)
 
     def _core_seconds(self, layer: Layer, cut: Tiling) -> Mapping[str, float] | None:
         core = cores.core_of(self.calibration.machine, self.vector)
@@ -122,7 +139,7 @@ class Operators(Runner):
 
         """
         for layer in layers:
-            check_layer(layer, self.vector, memory_available)
+            check_layer(layer, self.vector, memory_available, 1 + self.natural)
             if self.cold:
                 check_layer(layer, self.vector, memory_available, self.copies(layer))
 

@@ -7,6 +7,7 @@ from roofline.comparing.operators import Operators, check_layer
 from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.host import subjects
+from roofline.host.subjects import OURS
 from roofline.physics.isa import Vector
 from roofline.physics.robust import median
 from roofline.records import Calibration, Layer, Sweep
@@ -18,6 +19,7 @@ def runner(
     threads: int,
     *,
     cold: bool = False,
+    relu: bool = False,
     call_seconds: float | None = None,
 ) -> Runner:
     """Return how a subject runs layers on a calibrated machine.
@@ -27,6 +29,7 @@ def runner(
         calibration: what the machine reaches.
         threads: size of the team.
         cold: tensors rotate past the last-level cache.
+        relu: ours fuse a ReLU.
         call_seconds: a library's constant cost of a call, where it is known.
 
     Raises:
@@ -35,7 +38,8 @@ def runner(
     """
     subject = subjects.find(name)
     if subject.ours:
-        return Operators(calibration, threads, cold=cold)
+        natural = not subject.kernel
+        return Operators(calibration, threads, cold=cold, natural=natural, relu=relu)
     return LibraryOperators(calibration, threads, subject=subject, call_seconds=call_seconds)
 
 
@@ -56,21 +60,26 @@ def runner_of(sweep: Sweep, calibration: Calibration) -> Runner:
     )
 
 
-def check(name: str, *, cold: bool, isa_cap: str | None) -> None:
+def check(name: str, *, cold: bool, isa_cap: str | None, relu: bool = False) -> None:
     """Refuse a subject that isn't known, or can't be measured as asked.
 
     Raises:
-        RooflineError: there is no such subject, or it is a library that would have to run on
-            tensors in no cache, or with capped vectors.
+        RooflineError: there is no such subject, or it would have to run end to end on tensors in
+            no cache, or is a library that would have to run with capped vectors or an activation.
 
     """
     subject = subjects.find(name)
-    if subject.ours:
-        return
-    if cold:
+    if cold and name != OURS:
         raise RooflineError(
             f"--cold rotates the tensors of our own kernels; {name} is called on the same tensors "
             "again and again: leave --cold out."
+        )
+    if subject.ours:
+        return
+    if relu:
+        raise RooflineError(
+            f"--relu is fused into our own kernels; {name} runs convolutions alone: leave --relu "
+            "out."
         )
     if isa_cap is not None:
         raise RooflineError(f"--isa caps our own kernels; {name} chooses its own: leave --isa out.")

@@ -1,4 +1,4 @@
-"""Matrix products and element-by-element operators on a calibrated machine: case, prediction."""
+"""Matrix products, element-by-element operators, reorders on a calibrated machine: case, times."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +17,15 @@ from roofline.records import (
     Bound,
     Calibration,
     Case,
+    ElementwiseShape,
     GemmShape,
     MachineSpec,
     Prediction,
+    ReorderShape,
     Scalar,
 )
+
+_FAMILIES = {GemmShape: "gemm", ElementwiseShape: "elementwise", ReorderShape: "reorder"}
 
 
 def case(
@@ -40,10 +44,10 @@ def case(
     extra: dict[str, Scalar] = {} if vector.fused else {"fused": False}
     if isinstance(shape, GemmShape):
         extra |= blocking.choose(shape, vector, machine, threads).parameters
-    else:
+    elif isinstance(shape, ElementwiseShape):
         extra["store"] = "non-temporal" if past else "ordinary"
     return Case(
-        benchmark="gemm" if isinstance(shape, GemmShape) else "elementwise",
+        benchmark=_FAMILIES[type(shape)],
         parameters={**shape.parameters, **extra},
         dtype=shape.dtype,
         isa=vector.isa,
@@ -77,8 +81,8 @@ class TensorOperators:
         return case(shape, self.vector, machine, self.threads, past=self.past(shape))
 
     def past(self, shape: Shape) -> bool:
-        """Whether stores go past the caches: no cache holds the tensors of a copy-like operator."""
-        if isinstance(shape, GemmShape):
+        """Whether stores go past the caches: no cache holds an element-by-element one's tensors."""
+        if not isinstance(shape, ElementwiseShape):
             return False
         size = work(shape).bytes_touched.total
         return level_of(self.calibration, self.threads, size) == MEMORY

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from roofline.errors import CANNOT_MEASURE, RooflineError
 
+OURS, END_TO_END = "ours", "ours-end-to-end"
 FLOATS = ("float32", "float64")
 _MANY = 1 << 40
 
@@ -44,6 +45,11 @@ class Subject:
     gathers: bool = False
 
     @property
+    def planes(self) -> bool:
+        """Whether a call takes planes of channels and gives them back, as most users have them."""
+        return self.layout == "NCHW" and not self.kernel
+
+    @property
     def ours(self) -> bool:
         """Whether our own kernels run."""
         return self.library is None
@@ -51,7 +57,13 @@ class Subject:
 
 _ONNX = ("onnxruntime", "onnx")
 _ALL = (
-    Subject(name="ours", about="our kernels alone", dtypes=FLOATS, layout="NCHWc", kernel=True),
+    Subject(name=OURS, about="our kernels alone", dtypes=FLOATS, layout="NCHWc", kernel=True),
+    Subject(
+        name=END_TO_END,
+        about="our kernels end to end, weights packed once",
+        dtypes=FLOATS,
+        reorders=("input", "output"),
+    ),
     Subject(
         name="torch",
         about="PyTorch, eager, NCHW",

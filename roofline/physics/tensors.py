@@ -1,36 +1,46 @@
-"""What matrix products and element-by-element operators have to do, by stated conventions.
+"""What matrix products, element-by-element operators and reorders do, by stated conventions.
 
 A multiply-add is two FLOPs, an addition (a bias, too) one; a comparison (ReLU) and a copy are none.
-Bytes are whole tensors, each once, in both directions; a packed copy is no work but how it is done.
+Bytes are whole tensors, each once, in both directions, lanes without a channel included; a packed
+copy is no work but how it is done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from roofline.errors import RooflineError
 from roofline.physics.workload import ITEM_BYTES, LARGEST, MOST_ELEMENTS
-from roofline.records import ELEMENTWISE, ElementwiseShape, GemmShape, Scalar, Traffic, Work
+from roofline.records import (
+    ELEMENTWISE,
+    ElementwiseShape,
+    GemmShape,
+    ReorderShape,
+    Scalar,
+    Traffic,
+    Work,
+)
 
 # FLOPs an element of the output.
 _FLOPS = {"add": 1, "relu": 0, "concat": 0, "affine": 2}
 _SIZES = ("rows", "columns", "depth")
 
-
-Shape = GemmShape | ElementwiseShape
+Shape = GemmShape | ElementwiseShape | ReorderShape
 
 
 def work(shape: Shape) -> Work:
     """Return what one call of an operator does."""
+    if isinstance(shape, ReorderShape):
+        return _reorder(shape)
     return _gemm(shape) if isinstance(shape, GemmShape) else _elementwise(shape)
 
 
 def shape_of(family: str, parameters: Mapping[str, Scalar], dtype: str) -> Shape:
-    """Return the operator that a case of the family "gemm" or "elementwise" describes.
+    """Return the operator that a case of `FAMILIES` describes.
 
     Raises:
         RooflineError: it describes none.
 
     """
-    return (gemm_shape if family == "gemm" else elementwise_shape)(parameters, dtype)
+    return FAMILIES[family](parameters, dtype)
 
 
 def _gemm(shape: GemmShape) -> Work:
@@ -56,6 +66,14 @@ def _elementwise(shape: ElementwiseShape) -> Work:
         bytes_touched=Traffic(read=(read + trained) * item, written=shape.elements * item),
         parameters=trained,
     )
+
+
+def _reorder(shape: ReorderShape) -> Work:
+    """Return what one reorder does."""
+    item, each = ITEM_BYTES[shape.dtype], shape.batch * shape.positions
+    planes, blocks = each * shape.channels * item, each * shape.blocks * shape.lanes * item
+    read, written = (planes, blocks) if shape.blocked else (blocks, planes)
+    return Work(bytes_touched=Traffic(read=read, written=written))
 
 
 def gemm_shape(parameters: Mapping[str, Scalar], dtype: str) -> GemmShape:
@@ -107,6 +125,36 @@ def elementwise_shape(parameters: Mapping[str, Scalar], dtype: str) -> Elementwi
     )
     _check_elements(shape.elements)
     return shape
+
+
+def reorder_shape(parameters: Mapping[str, Scalar], dtype: str) -> ReorderShape:
+    """Return the shape that `ReorderShape.parameters` flattened.
+
+    Raises:
+        RooflineError: a size is missing or absurd, or the dtype unknown.
+
+    """
+    _check_dtype(dtype)
+    names = ("batch", "channels", "positions", "lanes")
+    batch, channels, positions, lanes = (_size(parameters.get(name), name) for name in names)
+    shape = ReorderShape(
+        blocked=bool(parameters.get("blocked")),
+        batch=batch,
+        channels=channels,
+        positions=positions,
+        lanes=lanes,
+        dtype=dtype,
+    )
+    _check_elements(batch * shape.blocks * lanes * positions)
+    return shape
+
+
+FAMILIES: Mapping[str, Callable[[Mapping[str, Scalar], str], Shape]] = {
+    "gemm": gemm_shape,
+    "elementwise": elementwise_shape,
+    "reorder": reorder_shape,
+}
+"""How each family of the table of benchmarks reads its shape."""
 
 
 def _check_dtype(dtype: str) -> None:

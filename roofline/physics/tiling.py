@@ -211,6 +211,20 @@ def touched_taps(shape: ConvShape) -> int:
     return math.prod(len(set().union(*set(valid_taps(shape, axis)))) for axis in (0, 1))
 
 
+def copied(shape: ConvShape, lanes: int) -> Traffic:
+    """Return what a call copies that gets its input in planes (NCHW) and gives its output so.
+
+    An input that the kernels read in planes is copied nowhere.
+    """
+    item, outputs = ITEM_BYTES[shape.dtype], shape.batch * shape.out_height * shape.out_width
+    read, written = outputs * output_lanes(shape, lanes), outputs * shape.out_channels
+    if not planar(shape, lanes):
+        inputs = shape.batch * shape.height * shape.width
+        read += inputs * shape.in_channels
+        written += inputs * input_lanes(shape, lanes)
+    return Traffic(read=read * item, written=written * item)
+
+
 def split(total: int, most: int) -> tuple[tuple[int, int], ...]:
     """Cut a row into (start, size) pieces of at most `most`, as equal as possible."""
     count = -(-total // most)

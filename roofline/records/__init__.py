@@ -27,15 +27,16 @@ from roofline.records.comparison import (
     Report,
     Verdict,
 )
-from roofline.records.conv import CONV_CLASSES, ConvShape, Layer, Pair, pair_text
+from roofline.records.conv import ACTIVATIONS, CONV_CLASSES, ConvShape, Layer, Pair, pair_text
 from roofline.records.efficiency import Efficiency, Member, Parameter, Trees
 from roofline.records.explanation import Change, Explanation, Loss, Part, Waterfall
 from roofline.records.machine import Cache, Conditions, MachineSpec, Round, Software
 from roofline.records.sweep import Anchor, Sweep, Timing
-from roofline.records.tensors import ELEMENTWISE, ElementwiseShape, GemmShape
+from roofline.records.tensors import ELEMENTWISE, ElementwiseShape, GemmShape, ReorderShape
 from roofline.records.work import Case, Measurement, Rounds, Scalar, Traffic, Work
 
 __all__ = [
+    "ACTIVATIONS",
     "CONV_CLASSES",
     "ELEMENTWISE",
     "FORMAT",
@@ -69,6 +70,7 @@ __all__ = [
     "Parameter",
     "Part",
     "Prediction",
+    "ReorderShape",
     "Report",
     "Round",
     "Rounds",

@@ -6,6 +6,8 @@ from roofline.records.work import Scalar
 
 Pair = tuple[int, int]
 
+# What may follow a convolution in the same kernel: it isn't part of the shape, but of the case.
+ACTIVATIONS = ("relu",)
 CONV_CLASSES = ("dense", "pointwise", "grouped", "depthwise")
 
 

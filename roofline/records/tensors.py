@@ -1,4 +1,4 @@
-"""Operators of a network beside convolutions: matrix products and what works element by element."""
+"""Operators beside convolutions: matrix products, what works element by element, reorders."""
 
 from dataclasses import dataclass
 
@@ -95,3 +95,48 @@ class ElementwiseShape:
         batch = f" n{self.batch}" * (self.batch > 1)
         double = " f64" * (self.dtype == "float64")
         return f"{self.operation} {channels} channels x {self.positions}{batch}{double}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReorderShape:
+    """A tensor copied between planes of channels (NCHW) and blocks of them (NCHWc).
+
+    Attributes:
+        blocked: whether into blocks; else out of them.
+        positions: height times width.
+        lanes: channels of a block; those that the last one lacks are zero.
+        dtype: "float32" or "float64".
+
+    """
+
+    blocked: bool
+    batch: int = 1
+    channels: int
+    positions: int
+    lanes: int
+    dtype: str = "float32"
+
+    @property
+    def operator(self) -> str:
+        """Its name."""
+        return "to-blocks" if self.blocked else "to-planes"
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of an image, the last perhaps not full."""
+        return -(-self.channels // self.lanes)
+
+    @property
+    def parameters(self) -> dict[str, Scalar]:
+        """The shape as the parameters of a case; see `reorder_shape`."""
+        names = ("blocked", "batch", "channels", "positions", "lanes")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def text(self) -> str:
+        """The shape in words: "to-blocks 64 channels x 3136 by 8"."""
+        batch = f" n{self.batch}" * (self.batch > 1)
+        double = " f64" * (self.dtype == "float64")
+        return f"{self.operator} {self.channels} channels x {self.positions} by {self.lanes}" + (
+            batch + double
+        )

@@ -13,13 +13,13 @@ from roofline.comparing.subjects import check_layers, runner
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.host import subjects
 from roofline.host.child import Child
-from roofline.host.subjects import SUBJECTS
+from roofline.host.subjects import END_TO_END, OURS, SUBJECTS
 from roofline.host.worker import Worker
 from roofline.records import Calibration
 from roofline.view.progress import Bar
 from versus.convolutions.layers import Listed, chosen
 from versus.convolutions.report import Report, as_dict, markdown
-from versus.convolutions.turns import OURS, Player, play, prepare
+from versus.convolutions.turns import BOTH, Player, play, prepare
 from versus.document import CONVOLUTIONS, DRAWN, Markers, check_section, write_section
 from versus.sizes import Host
 
@@ -106,6 +106,7 @@ def _measured(
         listed=listed,
         players={name: SUBJECTS[name].about for name in wanted},
         kernels=tuple(name for name in wanted if SUBJECTS[name].kernel and name != OURS),
+        planes=tuple(name for name in wanted if SUBJECTS[name].planes and name != END_TO_END),
         versions=versions,
         absent=absent,
         seen=seen,
@@ -114,16 +115,21 @@ def _measured(
 
 
 def _wanted(names: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Return ours and the libraries that are there, and a sentence for each that isn't."""
+    """Return ours and the libraries that are there, and a sentence for each that isn't.
+
+    Ours runs end to end, too, where a library does on the same tensors.
+    """
     for name in names:
         subjects.find(name)
-    asked = [one for name, one in SUBJECTS.items() if name != OURS and (not names or name in names)]
+    libraries = [one for one in SUBJECTS.values() if not one.ours]
+    asked = [one for one in libraries if not names or one.name in names]
     reasons = {one.name: subjects.why_absent(one) for one in asked}
     if names:
         for reason in filter(None, reasons.values()):
             raise RooflineError(reason)
     there = [name for name, reason in reasons.items() if reason is None]
-    return [OURS, *there], tuple(filter(None, reasons.values()))
+    whole = END_TO_END in names or any(SUBJECTS[name].planes for name in there)
+    return [*BOTH[: 1 + whole], *there], tuple(filter(None, reasons.values()))
 
 
 def _team(threads: int | None, cpus: tuple[int, ...]) -> tuple[int, ...]:

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from roofline.host.subjects import OURS
 from roofline.physics.robust import median, median_interval
 from roofline.physics.workload import conv_work
 from roofline.records import CONV_CLASSES
-from versus.convolutions.turns import OURS, Seen
+from versus.convolutions.turns import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,10 @@ def of_rounds(values: Sequence[float]) -> Ratio:
     return Ratio(median(values), median_interval(values))
 
 
-def layer_ratios(seen: Seen, name: str) -> list[float]:
+def layer_ratios(seen: Seen, name: str, ours: str = OURS) -> list[float]:
     """Return their time / our time by round; empty where they aren't compared."""
-    theirs = seen.seconds.get(name, [])
-    return [b / a for a, b in zip(seen.seconds[OURS], theirs, strict=bool(theirs))]
+    theirs, own = seen.seconds.get(name, []), seen.seconds.get(ours, [])
+    return [b / a for a, b in zip(own, theirs, strict=bool(theirs and own))]
 
 
 def best_kernel(seen: Seen, kernels: Sequence[str]) -> str | None:
@@ -51,17 +52,20 @@ def best_kernel(seen: Seen, kernels: Sequence[str]) -> str | None:
     return min(kernels, key=lambda name: median(seen.seconds[name]), default=None)
 
 
-def over(all_seen: Sequence[Seen], names: Sequence[str | None]) -> ClassRatio | None:
+def over(
+    all_seen: Sequence[Seen], names: Sequence[str | None], ours: str = OURS
+) -> ClassRatio | None:
     """Return ours against whoever is named at each layer; None where nobody is compared.
 
     Args:
         all_seen: the layers.
         names: whom each is compared with.
+        ours: which of ours.
 
     """
     pairs = zip(all_seen, names, strict=True)
     named = [(seen, name) for seen, name in pairs if name is not None]
-    found = [ratios for seen, name in named if (ratios := layer_ratios(seen, name))]
+    found = [ratios for seen, name in named if (ratios := layer_ratios(seen, name, ours))]
     if not found:
         return None
     means = [math.exp(math.fsum(map(math.log, one)) / len(one)) for one in zip(*found, strict=True)]

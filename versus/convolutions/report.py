@@ -4,25 +4,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from roofline.host.subjects import END_TO_END, OURS
 from roofline.physics.robust import median
 from roofline.units import duration, significant
 from versus.convolutions import ratios
 from versus.convolutions.layers import Listed
 from versus.convolutions.ratios import ClassRatio, Ratio
-from versus.convolutions.turns import OURS, Seen
+from versus.convolutions.turns import BOTH, Seen
 
 _BEST = "best kernel"
-_CLASS_HEADS = ("class", "layers", "against", "times as fast (95 %)", "worst")
+_CLASS_HEADS = ("class", "layers", "ours", "against", "times as fast (95 %)", "worst")
+_TOTAL_HEADS = ("subject", "all convolutions", "ours is faster (95 %)", "end to end (95 %)")
+_ALONE, _WHOLE = "kernel alone", "end to end"
 _ABOUT = """All run each layer once a round, in turn and in the opposite order in the next round,
 each in a process of its own on the same CPUs, on memory just mapped; answers are checked before. A
 time is the median of a turn's samples, a ratio their time / ours in the same round (above 1, ours
 is faster): the median over rounds with its distribution-free 95 % interval; of a class, the
 geometric mean over its layers, by round. "worst" is the layer with the least median; "best kernel"
 the library's kernel alone that takes least at each layer. Ours and kernels alone get tensors in the
-layout that they want; end to end counts copies between layouts. A library is called from Python, as
-its users do; ours is called by compiled code, which tells in microseconds. The peak is our
-multiply-add kernel's, timed beside each of our runs; executed operations leave out taps on padding
-and the bias."""
+layout that they want; end to end counts copies between layouts, of ours, too, which then takes and
+gives planes of channels (NCHW) as those libraries do, its weights packed once. A library is called
+from Python, as its users do; ours is called by compiled code, which tells in microseconds. The peak
+is our multiply-add kernel's, timed beside each of our runs; executed operations leave out taps on
+padding and the bias."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class Report:
     Attributes:
         players: what each subject is, by name, ours first.
         kernels: the subjects that are a kernel alone.
+        planes: those that run end to end on planes of channels, as ours does, too.
         versions: of every library.
         absent: why a subject isn't there.
 
@@ -44,6 +49,7 @@ class Report:
     listed: Listed
     players: Mapping[str, str]
     kernels: tuple[str, ...]
+    planes: tuple[str, ...]
     versions: Mapping[str, str]
     absent: tuple[str, ...]
     seen: tuple[Seen, ...]
@@ -52,7 +58,7 @@ class Report:
     @property
     def rivals(self) -> list[str]:
         """The subjects that ours is compared with."""
-        return [name for name in self.players if name != OURS]
+        return [name for name in self.players if name not in BOTH]
 
 
 def markdown(report: Report) -> str:
@@ -60,9 +66,10 @@ def markdown(report: Report) -> str:
     lines = [f"### {report.listed.title}", "", _circumstances(report), "", _ABOUT, ""]
     lines += _table(_CLASS_HEADS, _classes(report))
     if report.listed.network:
-        lines += _table(("subject", "all convolutions", "ours is faster (95 %)"), _totals(report))
+        lines += _table(_TOTAL_HEADS, _totals(report))
     lines += _table(("class", "layers", "of the peak", "least", "most"), _peaks(report))
-    lines += _table(("layer", "times", "ours", "of the peak", *report.rivals), _layers(report))
+    others = [name for name in report.players if name != OURS]
+    lines += _table(("layer", "times", "ours", "of the peak", *others), _layers(report, others))
     lines += [f"- {sentence}" for sentence in (*report.absent, *_left(report))]
     return "\n".join([*lines, "", *_runs(report)]).rstrip() + "\n"
 
@@ -79,8 +86,8 @@ def as_dict(report: Report) -> dict[str, Any]:
         "versions": dict(report.versions),
         "absent": list(report.absent),
         "classes": [
-            {"class": kind, "against": name, **_class_dict(found)}
-            for kind, name, found in _class_ratios(report)
+            {"class": kind, "ours": ours, "against": name, **_class_dict(found)}
+            for kind, ours, name, found in _class_ratios(report)
         ],
         "layers": [_layer_dict(seen) for seen in report.seen],
         "conditions": dict(report.conditions),
@@ -102,30 +109,35 @@ def _circumstances(report: Report) -> str:
     )
 
 
-def _class_ratios(report: Report) -> Iterator[tuple[str, str, ClassRatio]]:
+def _class_ratios(report: Report) -> Iterator[tuple[str, str, str, ClassRatio]]:
     for kind, some in ratios.classes(report.seen).items():
         for name in report.rivals:
             if found := ratios.over(some, [name] * len(some)):
-                yield kind, name, found
+                yield kind, _ALONE, name, found
+            whole = ratios.over(some, [name] * len(some), END_TO_END)
+            if whole and name in report.planes:
+                yield kind, _WHOLE, name, whole
         best = ratios.over(some, [ratios.best_kernel(seen, report.kernels) for seen in some])
         if best is not None:
-            yield kind, _BEST, best
+            yield kind, _ALONE, _BEST, best
 
 
 def _classes(report: Report) -> Iterator[Sequence[str]]:
-    for kind, name, found in _class_ratios(report):
-        yield kind, str(found.layers), name, _words(found.mean), f"{found.worst:.2f}"
+    for kind, ours, name, found in _class_ratios(report):
+        yield kind, str(found.layers), ours, name, _words(found.mean), f"{found.worst:.2f}"
 
 
 def _totals(report: Report) -> Iterator[Sequence[str]]:
-    ours = ratios.totals(report.seen, OURS) or []
+    alone, whole = (ratios.totals(report.seen, name) or [] for name in BOTH)
     for name in report.players:
         theirs = ratios.totals(report.seen, name)
         if theirs is None:
-            yield name, "a layer is missing", ""
+            yield name, "a layer is missing", "", ""
             continue
-        faster = ratios.of_rounds([b / a for a, b in zip(ours, theirs, strict=True)])
-        yield name, duration(median(theirs)), "" if name == OURS else _words(faster)
+        against = (alone if name != OURS else [], whole if name in report.planes else [])
+        faster = ([b / a for a, b in zip(own, theirs, strict=bool(own))] for own in against)
+        words = (_words(ratios.of_rounds(one)) if one else "" for one in faster)
+        yield name, duration(median(theirs)), *words
 
 
 def _peaks(report: Report) -> Iterator[Sequence[str]]:
@@ -139,9 +151,9 @@ def _peaks(report: Report) -> Iterator[Sequence[str]]:
         yield "the network, by time", str(count), _share(whole.value), span, ""
 
 
-def _layers(report: Report) -> Iterator[Sequence[str]]:
+def _layers(report: Report, others: Sequence[str]) -> Iterator[Sequence[str]]:
     for seen in report.seen:
-        against = [ratios.layer_ratios(seen, name) for name in report.rivals]
+        against = [ratios.layer_ratios(seen, name) for name in others]
         yield (
             seen.item.layer.shape.text,
             str(seen.item.times),
