@@ -179,7 +179,7 @@ def test_the_chains_of_the_clock_are_as_long_as_they_say() -> None:
 
 def convolutions() -> dict[str, tuple[Callable[[int], int], int]]:
     """Return micro-kernels of 128 bits and the multiply-adds in a turn of their loops."""
-    narrow = {"channels": 2, "slot_in": 2, "slot_out": 2, "first": 0}
+    narrow = {"channels": 2, "slot_in": 2, "slot_out": 2, "first": 0, "halves": 1}
 
     def lane_kernel(name: str, dtype: str, *reach: int, **more: int) -> Callable[[int], int]:
         return getattr(lanes, name)(dtype, BITS, True, **asdict(Reach(*reach)), **more)
@@ -193,6 +193,7 @@ def convolutions() -> dict[str, tuple[Callable[[int], int], int]]:
         "lanes, stride 2": (lane_kernel("build_lanes", "float64", 6, 3, 2, rows=0), 18),
         "rows": (lane_kernel("build_lanes", "float32", 8, 3, 1, 1, 1, rows=3), 69),
         "rows, relu": (lane_kernel("build_lanes", "float32", 8, 3, rows=3, relu=True), 72),
+        "spread": (lane_kernel("build_spread", "float32", 7, 3), 21),
         "shuffle": (lane_kernel("build_shuffle", "float32", 8, 3, **narrow), 48),
     }
 

@@ -8,8 +8,9 @@ starts; what it doesn't measure stands in `cores`.
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roofline.physics.cores import Core
 from roofline.physics.frontend import starts
@@ -27,6 +28,10 @@ _LOOP = 5
 _TAP, _ROW, _BLOCK = 6, 8, 11
 # Of each sum of a tile: its load, where that is, and its store.
 _SUM = 3
+
+
+_Spans = tuple[tuple[Span, int], ...]
+"""Spans of one part of the rows, and how often each comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +125,32 @@ def loads(costs: Sequence[Unit], threads: int) -> list[float]:
 
 def units(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates) -> list[Unit]:
     """Return the units of one image, in the order in which the kernels run them."""
-    kernels = _Kernels(shape, tiling, core, rates)
-    return [unit for found in _parts(shape, tiling) for unit in kernels.units(found)]
+    kernels, parts = _Kernels(shape, tiling, core, rates), _parts(shape, tiling)
+    known = {found: kernels.units(found) for found in dict.fromkeys(parts)}
+    return [unit for found in parts for unit in known[found]]
 
 
 # A layer is asked about with typical, best and worst rates, one after the other.
 @functools.lru_cache(maxsize=8)
-def _parts(shape: ConvShape, tiling: Tiling) -> tuple[tuple[Span, ...], ...]:
+def _parts(shape: ConvShape, tiling: Tiling) -> tuple[_Spans, ...]:
+    """Return the spans of each part of the rows, those that take equally long told once."""
     flat = flattened(shape)
-    return tuple(tuple(spans(flat, tiling, part)) for part in row_blocks(flat, tiling))
+    return tuple(
+        tuple(Counter(map(_anywhere, spans(flat, tiling, part))).items())
+        for part in row_blocks(flat, tiling)
+    )
+
+
+def _anywhere(span: Span) -> Span:
+    """Return a span without its place: what it takes doesn't depend on that."""
+    return replace(
+        span,
+        row=0,
+        column=0,
+        down=False,
+        kernel_rows=range(len(span.kernel_rows)),
+        kernel_columns=range(len(span.kernel_columns)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +162,7 @@ class _Kernels:
     core: Core
     rates: Rates
 
-    def units(self, found: Sequence[Span]) -> list[Unit]:
+    def units(self, found: _Spans) -> list[Unit]:
         """Return the units of one part of the rows."""
         shape, tiling = self.shape, self.tiling
         if tiling.strategy != "broadcast":
@@ -153,14 +175,22 @@ class _Kernels:
         group = [self._unit(found, pieces, tiling.blocks)] * full if full else []
         return (group + ([self._unit(found, pieces, rest)] if rest else [])) * shape.groups
 
-    def _unit(self, found: Sequence[Span], pieces: Sequence[Slice], blocks: int) -> Unit:
+    def _unit(self, found: _Spans, pieces: Sequence[Slice], blocks: int) -> Unit:
+        alike = Counter(replace(piece, block=0, start=0) for piece in pieces)
         calls = [
-            self._call(span, piece, blocks) if span.reached else self._fills(span, blocks)
-            for index, piece in enumerate(pieces)
-            for span in found
-            if span.reached or (span.first and index == 0)
+            (count * times, self._call(span, piece, blocks))
+            for piece, count in alike.items()
+            for span, times in found
+            if span.reached
         ]
-        return Unit(sum(call.cost for call in calls), sum(call.seconds for call in calls))
+        # Outputs without a tap are begun with the first slice.
+        calls += [
+            (times, self._fills(span, blocks))
+            for span, times in found
+            if span.first and not span.reached
+        ]
+        cost = sum(times * call.cost for times, call in calls)
+        return Unit(cost, sum(times * call.seconds for times, call in calls))
 
     def _call(self, span: Span, piece: Slice, blocks: int) -> Unit:
         rows, taps = len(span.kernel_rows), len(span.kernel_columns)
