@@ -154,9 +154,9 @@ def _archived(options: argparse.Namespace) -> tuple[Sweep, Runner]:
 def _predicted(options: argparse.Namespace) -> int:
     """Show predictions for a machine that isn't here; nothing is measured or kept."""
     from roofline.comparing.headline import headline
+    from roofline.comparing.libraries import LibraryOperators
     from roofline.comparing.measured import Wish, wanted_layers
     from roofline.comparing.predicted import Elsewhere, predicted
-    from roofline.host.subjects import find
     from roofline.physics.judge import TOLERANCE
     from roofline.store.files import open_store
 
@@ -178,7 +178,7 @@ def _predicted(options: argparse.Namespace) -> int:
     answer = _fitted(options, _explained(options, answer, operators), operators, TOLERANCE)
     answer = headline(answer, options.rung)
     _say(options, f"calibration: {answer.calibration}, of {answer.machine}")
-    if not find(answer.subject).ours:
+    if isinstance(operators, LibraryOperators) and operators.call_seconds is None:
         _say(options, f"what a call of {answer.subject} costs there isn't known: it is left out")
     _show(options, answer, (), operators.calibration)
     return 0

@@ -9,7 +9,8 @@ import pytest
 
 from calibrate import subject
 from roofline import compare, shapes
-from roofline.records import Efficiency
+from roofline.comparing.libraries import CALL
+from roofline.records import Anchor, Efficiency
 from roofline.store.files import Store
 from roofline.store.schema import loads_as
 from tests.efficiency_builders import make_complete_efficiency, planted_sweep
@@ -167,3 +168,31 @@ def test_verify_doubts_a_fit_whose_numbers_misfit() -> None:
         replace(whole, members=(replace(whole.members[0], trees=trees), whole.members[1])),
     ):
         assert any(severity == "error" for severity, _ in record_faults(broken))
+
+
+def test_another_machine_is_predicted_with_what_was_fitted_to_it(
+    run: Run, results: Path, sweeps: tuple[Path, Path]
+) -> None:
+    run("ours", "--measured", sweeps[0], "--quiet")
+    machine = reference().machine.id
+    words = ["--machine", machine, "--threads", "1", "--random", "8", "--seed", "5", "--json"]
+    status, out, err = run(*words, main=compare.main)
+    assert status == 0
+    assert {row["rung"] for row in json.loads(out)["rows"]} == {"e"}
+    assert fits(results)[0].name in err
+
+
+def test_a_librarys_call_costs_what_its_fit_saw(
+    run: Run, results: Path, sweeps: tuple[Path, Path]
+) -> None:
+    run("ours", "--measured", sweeps[0], "--quiet")
+    record = loads_as(Efficiency, fits(results)[0].read_text())
+    call = Anchor(ceiling=CALL, unit="1/s", rates=(1e5, 2e5, 4e5))
+    Store(results).put(replace(record, subject="torch", anchors=(call,)), None, "local")
+    words = ["--machine", record.machine.id, "--subject", "torch", "--threads", "1"]
+    words += ["--random", "4", "--seed", "5", "--rung", "c", "--json"]
+    known = json.loads(run(*words, main=compare.main)[1])["rows"]
+    words[3] = "torch-prepacked"
+    unknown = json.loads(run(*words, main=compare.main)[1])["rows"]
+    for more, less in zip(known, unknown, strict=True):
+        assert more["rungs"]["c"] - less["rungs"]["c"] == pytest.approx(5e-6)

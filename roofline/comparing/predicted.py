@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from roofline.comparing import subjects
+from roofline.comparing.fits import newest_fit, sought
 from roofline.comparing.reporting import predictions
 from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
@@ -45,7 +46,15 @@ def predicted(wish: Elsewhere, layers: Sequence[Layer], store: Store) -> tuple[R
     subjects.check(wish.subject, cold=wish.cold, isa_cap=wish.isa_cap)
     entry = calibration_of_machine(wish, store)
     threads = wish.threads or entry.record.usable_cores
-    operators = subjects.runner(wish.subject, entry.record, threads, cold=wish.cold)
+    fit = newest_fit(store, sought(entry.record, wish.subject, threads, cold=wish.cold))
+    operators = subjects.runner(
+        wish.subject,
+        entry.record,
+        threads,
+        cold=wish.cold,
+        # As far as anybody saw it: a library's call costs about as much on another machine.
+        call_seconds=subjects.call_seconds_of(fit.record.anchors) if fit else None,
+    )
     operators.check(layers, _ANY)
     return predictions(operators, layers, entry.path.name, wish.subject), operators
 

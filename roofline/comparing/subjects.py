@@ -10,7 +10,7 @@ from roofline.host import subjects
 from roofline.host.subjects import OURS
 from roofline.physics.isa import Vector
 from roofline.physics.robust import median
-from roofline.records import Calibration, Layer, Sweep
+from roofline.records import Anchor, Calibration, Layer, Sweep
 
 
 def runner(
@@ -50,14 +50,19 @@ def runner_of(sweep: Sweep, calibration: Calibration) -> Runner:
         RooflineError: this version knows no such subject.
 
     """
-    rates = [rate for one in sweep.anchors if one.ceiling == CALL for rate in one.rates]
     return runner(
         sweep.subject,
         calibration,
         sweep.threads,
         cold=sweep.cache == "cold",
-        call_seconds=1 / median(rates) if rates else None,
+        call_seconds=call_seconds_of(sweep.anchors),
     )
+
+
+def call_seconds_of(anchors: Iterable[Anchor]) -> float | None:
+    """Return what a call of a library cost in a run; None where it wasn't measured."""
+    rates = [rate for one in anchors if one.ceiling == CALL for rate in one.rates]
+    return 1 / median(rates) if rates else None
 
 
 def check(name: str, *, cold: bool, isa_cap: str | None, relu: bool = False) -> None:
