@@ -7,7 +7,7 @@ import pytest
 
 from roofline.comparing.fits import Sought, newest_fit, told
 from roofline.comparing.fitted import physics_digest
-from roofline.physics.residual import CONTINUOUS, FEATURES
+from roofline.physics.residual import FEATURES, SIZES
 from roofline.records import Efficiency
 from roofline.store.files import Store
 from tests.builders import make_machine
@@ -23,7 +23,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fit(**overrides: object) -> Efficiency:
     whole = make_complete_efficiency()
-    features, reach = FEATURES, dict.fromkeys(CONTINUOUS, (0.0, 1.0))
+    features, reach = FEATURES, dict.fromkeys(SIZES, (0.0, 1.0))
     usual = {"samples": None, "supersedes": None, "features": features, "reach": reach}
     return replace(whole, **(usual | overrides))  # type: ignore[arg-type]
 

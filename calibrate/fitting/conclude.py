@@ -12,7 +12,7 @@ from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.physics import judge
 from roofline.physics.efficiency import PRIORS
-from roofline.physics.residual import CONTINUOUS, FEATURES
+from roofline.physics.residual import FEATURES, SIZES
 from roofline.physics.robust import median
 from roofline.records import (
     RUNGS,
@@ -125,7 +125,7 @@ def _residual(sample: Sample, told: Mapping[str, float]) -> float:
 
 def _reach(samples: Sequence[Sample]) -> dict[str, tuple[float, float]]:
     columns = zip(FEATURES, zip(*(one.features for one in samples), strict=True), strict=True)
-    return {name: (min(some), max(some)) for name, some in columns if name in CONTINUOUS}
+    return {name: (min(some), max(some)) for name, some in columns if name in SIZES}
 
 
 def _errors(

@@ -7,7 +7,7 @@ from pathlib import Path
 from roofline.comparing.fitted import Fit, physics_digest
 from roofline.physics.efficiency import PRIORS
 from roofline.physics.misfits import misfits
-from roofline.physics.residual import CONTINUOUS, FEATURES
+from roofline.physics.residual import FEATURES, SIZES
 from roofline.records import Calibration, Efficiency
 from roofline.store.catalogue import catalogue_of
 from roofline.store.files import Store
@@ -115,5 +115,5 @@ def _entries(store: Store, lines: Sequence[Line]) -> Iterator[Entry[Efficiency]]
 def _evaluable(record: Efficiency) -> bool:
     """Whether this version can evaluate a fit, whoever wrote it."""
     named = tuple(one.name for one in record.parameters) == tuple(one.name for one in PRIORS)
-    described = record.features == FEATURES and {*CONTINUOUS} <= record.reach.keys()
+    described = record.features == FEATURES and {*SIZES} <= record.reach.keys()
     return named and described and not any(misfits(record))

@@ -12,7 +12,7 @@ from roofline import physics
 from roofline.comparing.runner import Runner
 from roofline.physics import cross, efficiency, judge
 from roofline.physics.efficiency import Parts, parts_of
-from roofline.physics.residual import CONTINUOUS, features, residual
+from roofline.physics.residual import SIZES, features, residual
 from roofline.physics.tiling import lanes_of
 from roofline.records import Comparison, ConvShape, Efficiency, Layer, Member, Prediction, Report
 
@@ -147,7 +147,7 @@ def _scores(record: Efficiency, shape: ConvShape) -> tuple[list[int], list[float
 def _beyond(record: Efficiency, values: Sequence[float]) -> tuple[str, ...]:
     """Return the features by which a layer lies beyond all that were fitted."""
     known = dict(zip(record.features, values, strict=True))
-    return tuple(name for name in CONTINUOUS if not _within(known[name], *record.reach[name]))
+    return tuple(name for name in SIZES if not _within(known[name], *record.reach[name]))
 
 
 def _within(value: float, least: float, most: float) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from roofline.physics.efficiency import Parts
 from roofline.records import CONV_CLASSES, ConvShape, Trees
 
+_TIMES = ("seconds", "in-core share", "traffic share", "copies share", "call share")
 FEATURES = (
-    *("seconds", "in-core share", "traffic share", "copies share", "call share"),
+    *_TIMES,
     *("input channels a group", "output channels a group", "groups", "outputs a plane"),
     *("output width", "batch", "taps", "taps across", "stride", "dilation"),
     *("empty input lanes", "empty output lanes", "activations", "weights"),
@@ -18,7 +19,8 @@ FEATURES = (
 )
 """What describes a layer; counts, sizes and seconds by their base-2 logarithm."""
 
-CONTINUOUS = FEATURES[: -len(CONV_CLASSES)]
+SIZES = FEATURES[len(_TIMES) : -len(CONV_CLASSES)]
+"""Those by which a layer can lie beyond others: its times also hang on what a call costs then."""
 
 
 def features(shape: ConvShape, parts: Parts, lanes: int) -> tuple[float, ...]:
