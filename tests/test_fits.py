@@ -57,6 +57,16 @@ def test_a_host_of_its_own_goes_before_one_of_its_type_before_another(tmp_path: 
     assert (found.name, found.elsewhere) == (mine.name, False)
 
 
+def test_of_other_machines_a_team_of_the_same_size_goes_first(tmp_path: Path) -> None:
+    store, threads = Store(tmp_path), fit().threads
+    same = store.put(fit(machine=OTHER), None, "local")
+    newer = fit(machine=OTHER, threads=threads + 1, started="2026-11-25T00:59:59Z")
+    store.put(newer, None, "local")
+    found = newest_fit(store, wanted(fit()))
+    assert found is not None
+    assert found.name == same.name
+
+
 @pytest.mark.parametrize(
     "other", [{"subject": "torch"}, {"threads": 99}, {"cache": "warm"}, {"isa_cap": "sse2"}]
 )

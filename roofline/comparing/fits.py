@@ -1,7 +1,8 @@
 """Which fit speaks for a subject: of this host, of one of its type, or of another machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from roofline.comparing.fitted import Fit, physics_digest
@@ -16,7 +17,8 @@ from roofline.store.outlines import Line
 from roofline.store.reading import read
 from roofline.store.schema import kind_of
 
-Say = Callable[[str], None]
+# Of other machines, only so many records are read.
+_LOOKED_AT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +73,18 @@ def newest_fit(store: Store, wanted: Sought) -> Fit | None:
         found = next((one for one in _entries(store, some) if wanted.suits(one.record)), None)
         if found is not None:
             return Fit(name=found.name, record=found.record)
-    others = [line for line in lines if line.machine != wanted.machine]
-    for one in _entries(store, others):
-        if (one.record.subject, one.record.cache) == (wanted.subject, wanted.cache):
-            return Fit(name=one.name, record=one.record, elsewhere=True)
-    return None
+    return _elsewhere(store, [line for line in lines if line.machine != wanted.machine], wanted)
+
+
+def _elsewhere(store: Store, lines: Sequence[Line], wanted: Sought) -> Fit | None:
+    """Return the newest fit of other machines, a team of the same size first."""
+    alike = [
+        one
+        for one in islice(_entries(store, lines), _LOOKED_AT)
+        if (one.record.subject, one.record.cache) == (wanted.subject, wanted.cache)
+    ]
+    alike.sort(key=lambda one: one.record.threads != wanted.threads)
+    return Fit(name=alike[0].name, record=alike[0].record, elsewhere=True) if alike else None
 
 
 def told(fit: Fit, wanted: Sought) -> Iterator[str]:
