@@ -208,7 +208,8 @@ def _fitted(
     from roofline.comparing.fitted import fitted_shapes, with_fit
     from roofline.store.files import open_store
 
-    wanted = sought(runner.calibration, answer.subject, runner.threads, cold=runner.cold)
+    here, threads = options.machine is None, runner.threads
+    wanted = sought(runner.calibration, answer.subject, threads, cold=runner.cold, here=here)
     fit = newest_fit(open_store(options.results), wanted)
     if fit is None:
         return answer

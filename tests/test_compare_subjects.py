@@ -154,7 +154,8 @@ def test_a_kept_sweep_is_compared_again_without_the_library(
 ) -> None:
     monkeypatch.setattr(registry, "_installed", lambda _module: False)
     path = stored(tmp_path, whole[2])
-    assert compare.main(["--measured", str(path), "--json", "--quiet"]) == 0
+    words = ["--measured", str(path), "--results", str(tmp_path / "own"), "--json", "--quiet"]
+    assert compare.main(words) == 0
     told = json.loads(capsys.readouterr().out)
     direct = to_tree(report(whole[2].sweep, runner_of(whole[2].sweep, reference())))
     assert told["libraries"] == {"runtime": "1.2.3"}

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from roofline.comparing.fits import Sought, newest_fit, told
+from roofline.comparing.fits import Sought, newest_fit, sought, told
 from roofline.comparing.fitted import physics_digest
 from roofline.physics.residual import FEATURES, SIZES
 from roofline.records import Efficiency
 from roofline.store.files import Store
 from tests.builders import make_machine
 from tests.efficiency_builders import make_complete_efficiency
+from tests.reference import reference
 
 OTHER = make_machine(family=99)
 
@@ -36,6 +37,7 @@ def wanted(record: Efficiency, **overrides: object) -> Sought:
         node=record.node,
         machine=record.machine.id,
         isa_cap=record.isa_cap,
+        anywhere=True,
     )
     return replace(made, **overrides)  # type: ignore[arg-type]
 
@@ -47,6 +49,7 @@ def test_a_host_of_its_own_goes_before_one_of_its_type_before_another(tmp_path: 
     found = newest_fit(store, wanted(own))
     assert found is not None
     assert (found.name, found.elsewhere) == (far.name, True)
+    assert newest_fit(store, wanted(own, anywhere=False)) is None
     alike = store.put(fit(node="f" * 16, started="2026-11-24T00:59:59Z"), None, "local")
     found = newest_fit(store, wanted(own))
     assert found is not None
@@ -112,10 +115,10 @@ def test_a_superseded_fit_is_not_taken(tmp_path: Path) -> None:
 def test_a_user_is_told_where_a_fit_comes_from(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.put(fit(machine=OTHER), None, "local")
-    sought = wanted(fit())
-    found = newest_fit(store, sought)
+    asked = wanted(fit())
+    found = newest_fit(store, asked)
     assert found is not None
-    words = "\n".join(told(found, sought))
+    words = "\n".join(told(found, asked))
     assert OTHER.id in words
     assert "carried over" in words
     assert "another version of rung d" in words
@@ -124,8 +127,20 @@ def test_a_user_is_told_where_a_fit_comes_from(tmp_path: Path) -> None:
 def test_a_fit_of_this_version_is_used_without_a_word(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.put(fit(physics=physics_digest()), None, "local")
-    sought = wanted(fit())
-    found = newest_fit(store, sought)
+    asked = wanted(fit())
+    found = newest_fit(store, asked)
     assert found is not None
-    (line,) = told(found, sought)
+    (line,) = told(found, asked)
     assert "6 layers" in line
+
+
+def test_only_a_library_on_a_machine_that_is_not_here_takes_what_others_saw() -> None:
+    calibration = reference()
+    for subject, here, anywhere in (
+        ("ours", True, False),
+        ("ours", False, False),
+        ("onnxruntime", True, False),
+        ("onnxruntime", False, True),
+    ):
+        made = sought(calibration, subject, 1, cold=False, here=here)
+        assert made.anywhere == anywhere

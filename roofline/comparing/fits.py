@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from roofline.comparing.fitted import Fit, physics_digest
+from roofline.host.subjects import find
 from roofline.physics.efficiency import PRIORS
 from roofline.physics.misfits import misfits
 from roofline.physics.residual import FEATURES, SIZES
@@ -28,6 +29,7 @@ class Sought:
     Attributes:
         node: of the host, or "".
         machine: its type.
+        anywhere: whether a fit of another type of machine will do.
 
     """
 
@@ -37,6 +39,7 @@ class Sought:
     node: str
     machine: str
     isa_cap: str | None
+    anywhere: bool = False
 
     def suits(self, record: Efficiency) -> bool:
         """Whether a record was fitted to the same, wherever."""
@@ -48,8 +51,14 @@ class Sought:
         )
 
 
-def sought(calibration: Calibration, subject: str, threads: int, *, cold: bool) -> Sought:
-    """Return what is wanted of a subject on the machine of a calibration."""
+def sought(
+    calibration: Calibration, subject: str, threads: int, *, cold: bool, here: bool
+) -> Sought:
+    """Return what is wanted of a subject on the machine of a calibration.
+
+    Where that machine isn't here, nobody can calibrate a library on it: what was fitted on another
+    is better than nothing. Of our kernels rung d knows what changes from machine to machine.
+    """
     return Sought(
         subject=subject,
         threads=threads,
@@ -57,11 +66,12 @@ def sought(calibration: Calibration, subject: str, threads: int, *, cold: bool) 
         node=calibration.node,
         machine=calibration.machine.id,
         isa_cap=calibration.isa_cap,
+        anywhere=not here and not find(subject).ours,
     )
 
 
 def newest_fit(store: Store, wanted: Sought) -> Fit | None:
-    """Return the newest fit of this host, else of its type of machine, else of any other.
+    """Return the newest fit of this host, else of its type of machine, else of any that will do.
 
     A full plan goes before a quick one. Of another type of machine the team may have any size.
     """
@@ -73,6 +83,8 @@ def newest_fit(store: Store, wanted: Sought) -> Fit | None:
         found = next((one for one in _entries(store, some) if wanted.suits(one.record)), None)
         if found is not None:
             return Fit(name=found.name, record=found.record)
+    if not wanted.anywhere:
+        return None
     return _elsewhere(store, [line for line in lines if line.machine != wanted.machine], wanted)
 
 

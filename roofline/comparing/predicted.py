@@ -46,7 +46,7 @@ def predicted(wish: Elsewhere, layers: Sequence[Layer], store: Store) -> tuple[R
     subjects.check(wish.subject, cold=wish.cold, isa_cap=wish.isa_cap)
     entry = calibration_of_machine(wish, store)
     threads = wish.threads or entry.record.usable_cores
-    fit = newest_fit(store, sought(entry.record, wish.subject, threads, cold=wish.cold))
+    fit = newest_fit(store, sought(entry.record, wish.subject, threads, cold=wish.cold, here=False))
     operators = subjects.runner(
         wish.subject,
         entry.record,
