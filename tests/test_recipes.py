@@ -12,6 +12,7 @@ import pytest
 
 import calibrate.__main__
 from calibrate import fleet as calibrate_fleet
+from calibrate import subject
 from roofline import archive, fleet
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +20,7 @@ PAGES = [ROOT / "docs" / "fleet.md", ROOT / "results" / "README.md"]
 PARSERS = {
     "calibrate": calibrate.__main__.parser,
     "calibrate.fleet": calibrate_fleet._parser,
+    "calibrate.subject": subject.parser,
     "roofline.archive": archive._parser,
     "roofline.fleet": fleet._parser,
 }

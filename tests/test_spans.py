@@ -284,3 +284,13 @@ def test_an_ordinary_shape_has_few_spans() -> None:
     part = next(iter(row_blocks(shape, tiling)))
     found = list(spans(shape, tiling, part))
     assert len(found) <= 2 * (math.ceil(56 / tiling.columns) + 4)
+
+
+def test_a_tile_that_goes_on_stands_alone() -> None:
+    """Its neighbour before it has no further taps: together they'd be ended as one."""
+    shape = ConvShape(
+        in_channels=1, height=1, width=1, out_channels=1, kernel=(1, 1), padding=(0, 2)
+    )
+    tiling = Tiling(strategy="broadcast", lanes=2, columns=2, blocks=1, rows=1, along=True)
+    found = [(one.column, one.tiles, one.first) for one in spans(shape, tiling, range(1))]
+    assert found == [(0, 1, True), (2, 1, True), (2, 1, False), (4, 1, True)]

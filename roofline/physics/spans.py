@@ -101,9 +101,13 @@ def spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
 
 def _along(by_row: Sequence[range], pieces: Sequence[Piece], part: range) -> Iterator[Span]:
     """Yield the tiles of each row: those side by side that are equal are one span."""
+    ends = [*(piece.first for piece in pieces[1:]), True]
     for row in part:
-        for _, alike in groupby(pieces, key=lambda piece: piece[1:]):
-            found = list(alike)
+        # A tile that goes on with further taps isn't equal to one that ends.
+        for _, alike in groupby(
+            zip(pieces, ends, strict=True), key=lambda one: (one[0][1:], one[1])
+        ):
+            found = [piece for piece, _ in alike]
             if found[0].first or by_row[row]:
                 yield _span(found[0], row, len(found), False, by_row[row])
 
