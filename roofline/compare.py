@@ -16,6 +16,7 @@ from roofline.records import RUNGS
 from roofline.shapes.draw import DOMAIN
 
 if TYPE_CHECKING:
+    from roofline.comparing.fitted import Fit
     from roofline.comparing.runner import Runner
     from roofline.records import Calibration, Finding, Report, Sweep
 
@@ -41,14 +42,17 @@ def run(options: argparse.Namespace) -> int:
     if options.machine is not None:
         return _predicted(options)
     sweep, operators = _measured(options) if options.measured is None else _archived(options)
+    from roofline.comparing.fits import fit_here
     from roofline.comparing.headline import headline
     from roofline.comparing.reporting import report
     from roofline.physics.judge import TOLERANCE
+    from roofline.store.files import open_store
 
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     answer = report(sweep, operators, tolerance=tolerance)
     answer = _explained(options, answer, operators, sweep)
-    answer = _fitted(options, answer, operators, tolerance)
+    fit = fit_here(open_store(options.results), operators, answer.subject)
+    answer = _fitted(options, answer, operators, fit, tolerance)
     answer = headline(answer, options.rung, tolerance=tolerance)
     _show(options, answer, sweep.findings, operators.calibration)
     return _status(answer, strict=options.tolerance is not None)
@@ -174,8 +178,9 @@ def _predicted(options: argparse.Namespace) -> int:
         isa_cap=options.isa,
         cold=options.cold,
     )
-    answer, operators = predicted(wish, layers, open_store(options.results))
-    answer = _fitted(options, _explained(options, answer, operators), operators, TOLERANCE)
+    answer, operators, fit = predicted(wish, layers, open_store(options.results))
+    answer = _explained(options, answer, operators)
+    answer = _fitted(options, answer, operators, fit, TOLERANCE)
     answer = headline(answer, options.rung)
     _say(options, f"calibration: {answer.calibration}, of {answer.machine}")
     if isinstance(operators, LibraryOperators) and operators.call_seconds is None:
@@ -201,19 +206,15 @@ def _explained(
 
 
 def _fitted(
-    options: argparse.Namespace, answer: Report, runner: Runner, tolerance: float
+    options: argparse.Namespace, answer: Report, runner: Runner, fit: Fit | None, tolerance: float
 ) -> Report:
     """Return the answer with rungs e and f, where the subject was calibrated."""
-    from roofline.comparing.fits import newest_fit, sought, told
+    from roofline.comparing.fits import told
     from roofline.comparing.fitted import fitted_shapes, with_fit
-    from roofline.store.files import open_store
 
-    here, threads = options.machine is None, runner.threads
-    wanted = sought(runner.calibration, answer.subject, threads, cold=runner.cold, here=here)
-    fit = newest_fit(open_store(options.results), wanted)
     if fit is None:
         return answer
-    for line in told(fit, wanted):
+    for line in told(fit, answer.machine):
         _say(options, line)
     seen = sum(row.shape in fitted_shapes(fit) for row in answer.rows)
     if seen:

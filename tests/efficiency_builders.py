@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 from calibrate.fitting import design
+from calibrate.fitting.conclude import REPEATED
 from roofline.comparing.fitted import described
 from roofline.comparing.operators import Operators
 from roofline.physics.efficiency import PRIORS, seconds
@@ -69,16 +70,7 @@ def make_complete_efficiency() -> Efficiency:
     trees = Trees(splits=(0, 1, 1), thresholds=(-14.5, 0.25, 2.0), leaves=(0.5, 0.25, 0.0, -0.125))
     made = values(computing=1.5)
     return Efficiency(
-        machine=sweep.machine,
-        node=sweep.node,
-        software=sweep.software,
-        conditions=sweep.conditions,
-        calibration=sweep.calibration,
-        usable_cores=sweep.usable_cores,
-        isa_cap=sweep.isa_cap,
-        subject=sweep.subject,
-        threads=sweep.threads,
-        cache=sweep.cache,
+        **{name: getattr(sweep, name) for name in REPEATED - {"seconds_taken", "compile_seconds"}},
         quick=True,
         physics="0123456789abcdef0123",
         parameters=tuple(
@@ -91,10 +83,7 @@ def make_complete_efficiency() -> Efficiency:
         residuals=(0.0625, -0.125) * 3,
         reach={"seconds": (-18.0, -10.0), "batch": (0.0, 4.0)},
         errors={"d": errors, "e": replace(errors, median_ape=0.0625)},
-        timings=sweep.timings,
-        anchors=sweep.anchors,
         findings=(Finding(severity="advice", what="w", why_it_matters="y", command="c"),),
-        started=sweep.started,
         seconds_taken=41.5,
         compile_seconds=1.5,
         samples=Samples(name=f"{'0' * 8}T{'0' * 6}Z-{'a' * 12}.samples.json.gz", sha256="ab" * 32),

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from roofline.comparing.fits import Sought, newest_fit, sought, told
 from roofline.comparing.fitted import physics_digest
+from roofline.errors import RooflineWarning
 from roofline.physics.residual import FEATURES, SIZES
 from roofline.records import Efficiency
 from roofline.store.files import Store
@@ -15,6 +17,7 @@ from tests.efficiency_builders import make_complete_efficiency
 from tests.reference import reference
 
 OTHER = make_machine(family=99)
+ELSEWHERE = {"machine": OTHER, "node": "e" * 16}
 
 
 @pytest.fixture(autouse=True)
@@ -22,14 +25,14 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def fit(**overrides: object) -> Efficiency:
+def fit(**overrides: Any) -> Efficiency:
     whole = make_complete_efficiency()
     features, reach = FEATURES, dict.fromkeys(SIZES, (0.0, 1.0))
     usual = {"samples": None, "supersedes": None, "features": features, "reach": reach}
-    return replace(whole, **(usual | overrides))  # type: ignore[arg-type]
+    return replace(whole, **(usual | overrides))
 
 
-def wanted(record: Efficiency, **overrides: object) -> Sought:
+def wanted(record: Efficiency, **overrides: Any) -> Sought:
     made = Sought(
         subject=record.subject,
         threads=record.threads,
@@ -39,13 +42,13 @@ def wanted(record: Efficiency, **overrides: object) -> Sought:
         isa_cap=record.isa_cap,
         anywhere=True,
     )
-    return replace(made, **overrides)  # type: ignore[arg-type]
+    return replace(made, **overrides)
 
 
 def test_a_host_of_its_own_goes_before_one_of_its_type_before_another(tmp_path: Path) -> None:
     store, own = Store(tmp_path), fit()
     assert newest_fit(store, wanted(own)) is None
-    far = store.put(fit(machine=OTHER, started="2026-11-25T00:59:59Z"), None, "local")
+    far = store.put(fit(**ELSEWHERE, started="2026-11-25T00:59:59Z"), None, "local")
     found = newest_fit(store, wanted(own))
     assert found is not None
     assert (found.name, found.elsewhere) == (far.name, True)
@@ -62,8 +65,8 @@ def test_a_host_of_its_own_goes_before_one_of_its_type_before_another(tmp_path: 
 
 def test_of_other_machines_a_team_of_the_same_size_goes_first(tmp_path: Path) -> None:
     store, threads = Store(tmp_path), fit().threads
-    same = store.put(fit(machine=OTHER), None, "local")
-    newer = fit(machine=OTHER, threads=threads + 1, started="2026-11-25T00:59:59Z")
+    same = store.put(fit(**ELSEWHERE), None, "local")
+    newer = fit(**ELSEWHERE, threads=threads + 1, started="2026-11-25T00:59:59Z")
     store.put(newer, None, "local")
     found = newest_fit(store, wanted(fit()))
     assert found is not None
@@ -100,7 +103,8 @@ def test_a_fit_that_cannot_be_evaluated_is_not_taken(
 ) -> None:
     store = Store(tmp_path)
     store.put(fit(**other), None, "local")
-    assert newest_fit(store, wanted(fit())) is None
+    with pytest.warns(RooflineWarning, match="can't evaluate"):
+        assert newest_fit(store, wanted(fit())) is None
 
 
 def test_a_superseded_fit_is_not_taken(tmp_path: Path) -> None:
@@ -114,11 +118,11 @@ def test_a_superseded_fit_is_not_taken(tmp_path: Path) -> None:
 
 def test_a_user_is_told_where_a_fit_comes_from(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.put(fit(machine=OTHER), None, "local")
+    store.put(fit(**ELSEWHERE), None, "local")
     asked = wanted(fit())
     found = newest_fit(store, asked)
     assert found is not None
-    words = "\n".join(told(found, asked))
+    words = "\n".join(told(found, asked.machine))
     assert OTHER.id in words
     assert "carried over" in words
     assert "another version of rung d" in words
@@ -130,7 +134,7 @@ def test_a_fit_of_this_version_is_used_without_a_word(tmp_path: Path) -> None:
     asked = wanted(fit())
     found = newest_fit(store, asked)
     assert found is not None
-    (line,) = told(found, asked)
+    (line,) = told(found, asked.machine)
     assert "6 layers" in line
 
 

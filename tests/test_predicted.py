@@ -27,7 +27,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_kept_machine_is_predicted_as_its_own_calibration_says(
     machine: str, kept: Path
 ) -> None:
-    report, operators = predicted(Elsewhere(machine=machine), default_sweep(), Store(kept))
+    report, operators, _ = predicted(Elsewhere(machine=machine), default_sweep(), Store(kept))
     assert report.machine == machine
     assert operators.calibration.machine.id == machine
     assert report.threads == operators.calibration.usable_cores
@@ -39,7 +39,7 @@ def test_every_kept_machine_is_predicted_as_its_own_calibration_says(
 
 
 def test_a_beginning_that_one_machine_has_is_enough(kept: Path) -> None:
-    report, _ = predicted(Elsewhere(machine="intel", threads=1), default_sweep(), Store(kept))
+    report, *_ = predicted(Elsewhere(machine="intel", threads=1), default_sweep(), Store(kept))
     assert (report.machine, report.threads) == (IDS[2], 1)
 
 

@@ -13,7 +13,6 @@ from roofline.errors import RooflineError
 from roofline.physics import judge
 from roofline.physics.efficiency import PRIORS
 from roofline.physics.residual import FEATURES, SIZES
-from roofline.physics.robust import median
 from roofline.records import (
     RUNGS,
     ConvShape,
@@ -137,26 +136,14 @@ def _errors(
     told = [{**made.rungs, **fitted} for made, fitted in zip(predictions, unseen, strict=True)]
     found: dict[str, Errors] = {}
     for rung in RUNGS:
-        pairs = [
-            (seconds, one.measured)
+        signed = [
+            (seconds - one.measured) / one.measured
             for one, by in zip(samples, told, strict=True)
             if (seconds := by.get(rung)) is not None
         ]
-        if pairs:
-            found[rung] = _of_pairs(pairs)
+        if signed:
+            found[rung] = judge.errors_of(signed)
     return found
-
-
-def _of_pairs(pairs: Sequence[tuple[float, float]]) -> Errors:
-    signed = [(predicted - measured) / measured for predicted, measured in pairs]
-    sizes = [abs(error) for error in signed]
-    return Errors(
-        n=len(pairs),
-        median_ape=median(sizes),
-        within_10=sum(size <= 0.10 for size in sizes) / len(sizes),
-        within_25=sum(size <= 0.25 for size in sizes) / len(sizes),
-        bias=median(signed),
-    )
 
 
 def _findings(samples: Sequence[Sample], made: Sequence[Member]) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ import numpy
 from roofline.physics.efficiency import PRIORS, Parts, seconds
 
 NOISE = 0.15
-"""Standard deviation of ln(measured / predicted): what five factors of a few percent make."""
+"""Standard deviation of ln(measured / predicted), as it is believed to be."""
 
 # Beyond so many standard deviations an error counts by its size, not by its square.
 _OUTLIER = 2.0

@@ -1,11 +1,12 @@
 """Which fit speaks for a subject: of this host, of one of its type, or of another machine."""
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 
 from roofline.comparing.fitted import Fit, physics_digest
+from roofline.comparing.runner import Runner
+from roofline.errors import RooflineWarning
 from roofline.host.subjects import find
 from roofline.physics.efficiency import PRIORS
 from roofline.physics.misfits import misfits
@@ -13,13 +14,10 @@ from roofline.physics.residual import FEATURES, SIZES
 from roofline.records import Calibration, Efficiency
 from roofline.store.catalogue import catalogue_of
 from roofline.store.files import Store
-from roofline.store.index import Entry, digest_in
+from roofline.store.index import choose, preferred
 from roofline.store.outlines import Line
-from roofline.store.reading import read
+from roofline.store.reading import record_at
 from roofline.store.schema import kind_of
-
-# Of other machines, only so many records are read.
-_LOOKED_AT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +39,18 @@ class Sought:
     isa_cap: str | None
     anywhere: bool = False
 
-    def suits(self, record: Efficiency) -> bool:
+    def suits(self, line: Line) -> bool:
         """Whether a record was fitted to the same, wherever."""
-        return (record.subject, record.threads, record.cache, record.isa_cap) == (
+        return (line.subject, line.threads, line.cache, line.isa_cap) == (
             self.subject,
             self.threads,
             self.cache,
             self.isa_cap,
         )
+
+    def carries(self, line: Line) -> bool:
+        """Whether what was fitted on another type of machine will do."""
+        return self.anywhere and line.machine != self.machine and line.cache == self.cache
 
 
 def sought(
@@ -70,44 +72,42 @@ def sought(
     )
 
 
-def newest_fit(store: Store, wanted: Sought) -> Fit | None:
-    """Return the newest fit of this host, else of its type of machine, else of any that will do.
+def fit_here(store: Store, runner: Runner, subject: str) -> Fit | None:
+    """Return what was fitted to who runs layers here, on this machine or one of its type."""
+    return newest_fit(
+        store,
+        sought(runner.calibration, subject, runner.threads, cold=runner.cold, here=True),
+    )
 
-    A full plan goes before a quick one. Of another type of machine the team may have any size.
+
+def newest_fit(store: Store, wanted: Sought) -> Fit | None:
+    """Return the fit of this host, else of its type of machine, else of any that will do.
+
+    The newest, as of calibrations. Of another type of machine the team may have any size. One that
+    this version can't evaluate is warned of, and there is none.
     """
     store.refresh()
-    lines = _lines(store)
-    alike = [line for line in lines if line.machine == wanted.machine]
-    own = [line for line in alike if line.node == wanted.node]
-    for some in (own, alike):
-        found = next((one for one in _entries(store, some) if wanted.suits(one.record)), None)
-        if found is not None:
-            return Fit(name=found.name, record=found.record)
-    if not wanted.anywhere:
+    catalogue = catalogue_of(store.root)
+    lines = catalogue.usable(kind_of(Efficiency), "subject", wanted.subject)
+    chosen = choose(filter(wanted.suits, lines), node=wanted.node, machine_id=wanted.machine)
+    if chosen is not None:
+        return _read(store, chosen[0], elsewhere=False)
+    others = [one for one in lines if wanted.carries(one)]
+    if not others:
         return None
-    return _elsewhere(store, [line for line in lines if line.machine != wanted.machine], wanted)
+    alike = [one for one in others if one.threads == wanted.threads]
+    return _read(store, preferred(alike or others), elsewhere=True)
 
 
-def _elsewhere(store: Store, lines: Sequence[Line], wanted: Sought) -> Fit | None:
-    """Return the newest fit of other machines, a team of the same size first."""
-    alike = [
-        one
-        for one in islice(_entries(store, lines), _LOOKED_AT)
-        if (one.record.subject, one.record.cache) == (wanted.subject, wanted.cache)
-    ]
-    alike.sort(key=lambda one: one.record.threads != wanted.threads)
-    return Fit(name=alike[0].name, record=alike[0].record, elsewhere=True) if alike else None
-
-
-def told(fit: Fit, wanted: Sought) -> Iterator[str]:
-    """Yield what a user should know of a fit before trusting it."""
+def told(fit: Fit, machine: str) -> Iterator[str]:
+    """Yield what a user should know of a fit before trusting it on a type of machine."""
     record = fit.record
     plan = "quick plan, " if record.quick else ""
     yield f"fit: {fit.name} ({plan}{len(record.timings)} layers of {record.subject})"
     if fit.elsewhere:
         yield (
             f"fit: made on {record.machine.id} with {record.threads} threads: its physical "
-            f"parameters are carried over to {wanted.machine}, what they left unexplained is not"
+            f"parameters are carried over to {machine}, what they left unexplained is not"
         )
     if record.physics != physics_digest():
         yield (
@@ -116,21 +116,17 @@ def told(fit: Fit, wanted: Sought) -> Iterator[str]:
         )
 
 
-def _lines(store: Store) -> list[Line]:
-    """Return the valid fits of a store, full ones and new ones first."""
-    catalogue = catalogue_of(store.root)
-    kind, replaced = kind_of(Efficiency), catalogue.replaced()
-    lines = catalogue.lines("kind = ? and valid", (kind,))
-    kept = [one for one in lines if (kind, digest_in(one.name)) not in replaced]
-    return sorted(kept, key=lambda one: (not one.quick, one.started, one.name), reverse=True)
-
-
-def _entries(store: Store, lines: Sequence[Line]) -> Iterator[Entry[Efficiency]]:
-    for line in lines:
-        entries, _ = read(store.root, [Path(store.root) / line.place])
-        for entry in entries:
-            if isinstance(entry.record, Efficiency) and _evaluable(entry.record):
-                yield Entry(path=entry.path, record=entry.record)
+def _read(store: Store, line: Line, *, elsewhere: bool) -> Fit | None:
+    record = record_at(store.root / line.place)
+    if isinstance(record, Efficiency) and _evaluable(record):
+        return Fit(name=line.name, record=record, elsewhere=elsewhere)
+    warnings.warn(
+        f"this version can't evaluate the fit {line.name}: "
+        f"run `python -m calibrate.subject {line.subject}` again",
+        RooflineWarning,
+        stacklevel=2,
+    )
+    return None
 
 
 def _evaluable(record: Efficiency) -> bool:

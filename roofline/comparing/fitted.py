@@ -13,15 +13,13 @@ from roofline.physics import cross, efficiency, judge
 from roofline.physics.efficiency import Parts, parts_of
 from roofline.physics.residual import SIZES, features, residual
 from roofline.physics.tiling import lanes_of
-from roofline.records import Comparison, ConvShape, Efficiency, Layer, Member, Prediction, Report
+from roofline.records import ConvShape, Efficiency, Member, Prediction, Report
 
 # What rung d of a layer follows from, and what is made of it.
 _TELLING = (
     *("again", "bandwidth", "cache_shares", "choice", "cores", "efficiency", "frontend", "library"),
     *("predict", "pressure", "reach", "residual", "roof", "spans", "tiling", "workload"),
 )
-
-
 # So far beyond the fitted layers, as a share of what they span, is not far.
 _SLACK = 0.01
 
@@ -50,7 +48,12 @@ def with_fit(
     """
     seen = fitted_shapes(fit)
     rows = tuple(
-        row if row.shape in seen else _refined(row, fit, runner, tolerance) for row in report.rows
+        row
+        if row.shape in seen
+        else judge.judged_again(
+            row, refined(row.prediction, row.shape, fit, runner), tolerance=tolerance
+        )
+        for row in report.rows
     )
     return replace(
         report,
@@ -151,16 +154,3 @@ def _beyond(record: Efficiency, values: Sequence[float]) -> tuple[str, ...]:
 def _within(value: float, least: float, most: float) -> bool:
     slack = _SLACK * (most - least)
     return least - slack <= value <= most + slack
-
-
-def _refined(row: Comparison, fit: Fit, runner: Runner, tolerance: float) -> Comparison:
-    judged = judge.judge(
-        Layer(name=row.name, shape=row.shape),
-        refined(row.prediction, row.shape, fit, runner),
-        row.bound,
-        row.measured,
-        tolerance=tolerance,
-        # What a bound says of a time doesn't depend on the prediction.
-        may_skip_operations=row.verdict == "fewer-operations-than-counted",
-    )
-    return replace(row, prediction=judged.prediction, ratio=judged.ratio, verdict=judged.verdict)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from roofline.errors import RooflineError
 from roofline.physics import judge
-from roofline.records import RUNG_MEANINGS, RUNGS, Comparison, Layer, Prediction, Report
+from roofline.records import RUNG_MEANINGS, RUNGS, Comparison, Prediction, Report
 
 
 def headline(report: Report, rung: str | None, *, tolerance: float = judge.TOLERANCE) -> Report:
@@ -28,16 +28,7 @@ def _at(row: Comparison, rung: str, tolerance: float) -> Comparison:
             f"rung {rung} ({RUNG_MEANINGS[rung]}) can't be told of {row.name}: ask for one of "
             f"{', '.join(known)}."
         )
-    judged = judge.judge(
-        Layer(name=row.name, shape=row.shape),
-        _with(row.prediction, seconds),
-        row.bound,
-        row.measured,
-        tolerance=tolerance,
-        # What a bound says of a time doesn't depend on the prediction.
-        may_skip_operations=row.verdict == "fewer-operations-than-counted",
-    )
-    return replace(row, prediction=judged.prediction, ratio=judged.ratio, verdict=judged.verdict)
+    return judge.judged_again(row, _with(row.prediction, seconds), tolerance=tolerance)
 
 
 def _with(prediction: Prediction, seconds: float) -> Prediction:

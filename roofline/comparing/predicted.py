@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from roofline.comparing import subjects
 from roofline.comparing.fits import newest_fit, sought
+from roofline.comparing.fitted import Fit
 from roofline.comparing.reporting import predictions
 from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
@@ -36,8 +37,10 @@ class Elsewhere:
     cold: bool = False
 
 
-def predicted(wish: Elsewhere, layers: Sequence[Layer], store: Store) -> tuple[Report, Runner]:
-    """Return predictions and bounds, nothing measured, and the runner that they rest on.
+def predicted(
+    wish: Elsewhere, layers: Sequence[Layer], store: Store
+) -> tuple[Report, Runner, Fit | None]:
+    """Return predictions and bounds, nothing measured; the runner and the fit that they rest on.
 
     Raises:
         RooflineError: the store knows no such machine, or several, or too little of it.
@@ -56,7 +59,7 @@ def predicted(wish: Elsewhere, layers: Sequence[Layer], store: Store) -> tuple[R
         call_seconds=subjects.call_seconds_of(fit.record.anchors) if fit else None,
     )
     operators.check(layers, _ANY)
-    return predictions(operators, layers, entry.path.name, wish.subject), operators
+    return predictions(operators, layers, entry.path.name, wish.subject), operators, fit
 
 
 def calibration_of_machine(wish: Elsewhere, store: Store) -> Entry[Calibration]:

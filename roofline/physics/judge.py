@@ -1,6 +1,7 @@
 """What a measured time says about a prediction and a bound: verdicts, errors, the noise floor."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from roofline.physics.robust import median
@@ -63,6 +64,19 @@ def judge(
     )
 
 
+def judged_again(row: Comparison, prediction: Prediction, *, tolerance: float) -> Comparison:
+    """Return a layer with another prediction; what a bound says of a time doesn't depend on it."""
+    made = judge(
+        Layer(name=row.name, shape=row.shape),
+        prediction,
+        row.bound,
+        row.measured,
+        tolerance=tolerance,
+        may_skip_operations=row.verdict == "fewer-operations-than-counted",
+    )
+    return replace(row, prediction=prediction, ratio=made.ratio, verdict=made.verdict)
+
+
 def _verdict(
     measured: Measured | None, ratio: float | None, bound: Bound, tolerance: float, skips: bool
 ) -> Verdict | None:
@@ -89,8 +103,16 @@ def errors(rows: Iterable[Comparison], rung: str | None = None) -> Errors | None
         for row in rows
         if row.measured and (predicted := _predicted(row.prediction, rung)) is not None
     ]
-    if not signed:
-        return None
+    return errors_of(signed) if signed else None
+
+
+def errors_of(signed: Sequence[float]) -> Errors:
+    """Return how well predictions held, of (predicted - measured) / measured.
+
+    Raises:
+        statistics.StatisticsError: there is none.
+
+    """
     sizes = [abs(error) for error in signed]
     return Errors(
         n=len(signed),

@@ -30,7 +30,7 @@ Row = tuple[Any, ...]
 # With fewer records than this, reading those that matter is as quick.
 WORTHWHILE = 300
 # Raised when what is kept of a record changes.
-_VERSION = f"2/{FORMAT}"
+_VERSION = f"3/{FORMAT}"
 # A folder that changed this recently may change again within its clock's grain.
 _SETTLED_SECONDS = 2.0
 # Lines lie in their order, with no figures between them: most questions read lines alone.

@@ -108,7 +108,7 @@ class Entry(Generic[_Kept]):
     @property
     def quick(self) -> bool:
         """Whether the short plan made it."""
-        return isinstance(self.record, Calibration) and self.record.quick
+        return not isinstance(self.record, Sweep) and self.record.quick
 
     @property
     def valid(self) -> bool:

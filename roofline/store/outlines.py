@@ -34,6 +34,7 @@ class Line(NamedTuple):
         bandwidth, read_bandwidth: B/s of memory on all cores: the faster triad, and reads.
         latency: seconds of a dependent load from memory.
         clock: hertz on all cores under the widest load.
+        subject, threads, cache: who ran the operators of a sweep or a fit, and how.
 
     """
 
@@ -64,6 +65,9 @@ class Line(NamedTuple):
     read_bandwidth: float | None = None
     latency: float | None = None
     clock: float | None = None
+    subject: str | None = None
+    threads: int | None = None
+    cache: str | None = None
 
 
 COLUMNS = Line._fields
@@ -110,6 +114,9 @@ def _line(kind: str, tree: Tree, place: Path) -> Line:
         raise RooflineError("lies in the wrong folder or under the wrong time.")
     optional = ("vendor", "brand", "microarchitecture", "hypervisor", "cores", "memory_bytes")
     more: dict[str, Any] = {name: machine.get(name) for name in optional}
+    if "subject" in tree:
+        more |= {"subject": tree["subject"], "threads": int(tree["threads"])}
+        more["cache"] = tree.get("cache", "warm")
     more |= _headline(tree.get("ceilings", []), int(tree["usable_cores"]))
     return Line(
         place=place.as_posix(),
