@@ -347,3 +347,12 @@ def test_only_a_plain_1x1_is_one_long_row(shape: ConvShape) -> None:
     assert (flat.height, flat.out_width) == (1, plain.out_height * plain.out_width)
     assert not tiling.is_flat(replace(plain, stride=(1, 2)))
     assert not tiling.is_flat(replace(plain, padding=(1, 0)))
+
+
+def test_a_row_that_leaves_one_tap_over_has_no_wider_tile_than_one_tap() -> None:
+    """Its kernel would spill: it was found so, by compiling it."""
+    shape = ConvShape(
+        in_channels=4, height=1, width=18, out_channels=2, kernel=(1, 3), padding=(0, 0), groups=2
+    )
+    one = choice.widest_permuted(shape, AVX2, 1)
+    assert choice.widest_permuted(shape, AVX2, 2) == one < choice.widest_permuted(shape, AVX2, 3)

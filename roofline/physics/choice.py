@@ -124,7 +124,9 @@ def widest_permuted(shape: ConvShape, vector: Vector, taps: int) -> int:
     if not vector.fused or (vector.bits == 256 and alone):
         return _LEAST_TILE
     few = lanes_of(vector, shape.dtype) <= _FEW_LANES
-    rarely = vector.bits == 256 and (taps == 1 or shape.stride[1] > 1)
+    # What is left of a row may be one tap: too little work for a wide tile, which would spill.
+    fewest = min(count for _, count in split(shape.kernel[1], taps))
+    rarely = vector.bits == 256 and (fewest == 1 or shape.stride[1] > 1)
     return _CONSTANT_TILE if few or rarely else WIDEST_TILE
 
 
