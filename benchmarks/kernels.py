@@ -49,12 +49,16 @@ Entry = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a kernel is made: a factory of this package, its arguments, what must come of it."""
+    """How a kernel is made: a factory of this package, its arguments, what must come of it.
+
+    `instead`: a slower one that does the same, for where the compiler's code isn't as expected.
+    """
 
     module: str
     factory: str
     arguments: tuple[tuple[str, Scalar], ...] = ()
     expected: tuple[Expectation, ...] = ()
+    instead: "Recipe | None" = None
 
     @property
     def source(self) -> str:
@@ -120,7 +124,8 @@ class KernelCache:
         """Return the kernel of a recipe.
 
         Raises:
-            RooflineError: the compiler's code isn't what the recipe expects.
+            RooflineError: the compiler's code isn't what the recipe expects, nor that of what is
+                made instead.
 
         """
         if recipe not in self._known:
@@ -142,6 +147,8 @@ class KernelCache:
             _publish(self.folder / f"{name}.s", listing)
             _publish(self.folder / f"{name}.json", json.dumps(asdict(verdict)))
             self.compile_seconds += time.perf_counter() - started
+        if verdict.problem is not None and recipe.instead is not None:
+            return self.get(recipe.instead)
         if verdict.problem is not None:
             raise RooflineError(
                 f"the compiler made a {recipe.factory} kernel ({dict(recipe.arguments)}) that "

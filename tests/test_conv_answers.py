@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from roofline.physics.isa import Vector
 from roofline.physics.tiling import lanes_of
+from roofline.shapes import parse_shape
 from tests.conv_builders import (
     CLASSES,
     VECTORS,
@@ -87,6 +88,25 @@ def test_double_precision_is_right(
     bench: Bench, data: st.DataObject, lanes: int, kind: str
 ) -> None:
     examine(bench, data, kind, vector_of(lanes, "float64"), "float64")
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "8x6x5 -> 8, 3x5 p1x4 d1x2 g8",
+        "2x4x1 -> 2, 3x1 p0x4 g2 f64",
+        "8x6x40 -> 8, 2x2 p1x2 g8",
+        "8x6x9 -> 8, 3x3 p1x4 g8",
+    ],
+)
+def test_edges_where_rows_in_a_line_would_spill_are_right(
+    bench: Bench, widest: Vector, text: str, *, relu: bool
+) -> None:
+    """On 16 registers their kernels were refused, or would be with a ReLU."""
+    operator, trained = bench.operator(case_of(parse_shape(text), widest, relu=relu))
+    bench.call(operator)
+    assert operator.correct(trained)
 
 
 @pytest.mark.parametrize("kind", CLASSES)

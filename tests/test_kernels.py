@@ -267,6 +267,13 @@ def test_a_refused_kernel_leaves_the_accepted_ones_alone(tmp_path: Path) -> None
     assert touches(cache.get(TOUCH))
 
 
+def test_what_is_not_as_expected_is_made_otherwise_where_a_recipe_says_how(tmp_path: Path) -> None:
+    wanted = replace(TOUCH, expected=IMPOSSIBLE, instead=TOUCH)
+    for cache in (KernelCache(tmp_path), KernelCache(tmp_path)):
+        assert touches(cache.get(wanted))
+        assert cache.get(wanted) is cache.get(TOUCH)
+
+
 def test_an_unknown_operation_makes_no_kernel(tmp_path: Path) -> None:
     arguments = (
         ("operation", "divide"),
