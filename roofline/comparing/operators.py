@@ -32,7 +32,7 @@ class Operators(Runner):
 
     Attributes:
         natural: end to end: a call copies its input into blocks, and its output out of them.
-        relu: a ReLU follows in the same kernels; it counts as no operation, and predictions leave it out.
+        relu: a ReLU follows in the same kernels; it is no operation, and predictions leave it out.
 
     """
 
