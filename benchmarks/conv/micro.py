@@ -36,6 +36,8 @@ def build_broadcast(
         channels, x_channel = tile.word(words.CHANNELS), tile.common(words.X_CHANNEL)
         blocks_in, x_block = tile.word(words.CHANNEL_BLOCKS), tile.common(words.X_BLOCK)
         weights_block = tile.word(words.WEIGHTS_BLOCK)
+        x_column = stride * ITEM_BYTES[dtype]
+        lines = sorted({j * x_column // words.LINE * words.LINE for j in range(columns)})
 
         def channel(carried: list[Value]) -> list[Value]:
             x, weights, *values = carried
@@ -54,12 +56,12 @@ def build_broadcast(
         def taps(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             def block(carried: list[Value]) -> list[Value]:
                 x, weights, *values = carried
-                changed = tile.over_taps(x, weights, values, tap)
+                changed = tile.over_taps(x, weights, values, tap, lines)
                 return [e.advance(x, x_block), e.advance(weights, weights_block), *changed]
 
             return e.loop(blocks_in, [x, weights, *values], block)[2:]
 
-        tile.run(taps)
+        tile.run(taps, ahead=True)
 
     return kernel(emit)
 

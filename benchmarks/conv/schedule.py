@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.conv.layout import Layout
+from benchmarks.conv.words import LINE
 from roofline.physics.reach import Reach
 from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
 from roofline.physics.tiling import flattened, groups_in_vector, halves, out_blocks, rows_at_once
@@ -42,7 +43,11 @@ RECTIFY = replace(FILL, relu=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One entry: offsets and steps in bytes from the bases of one copy of the tensors."""
+    """One entry: offsets and steps in bytes from the bases of one copy of the tensors.
+
+    Each tile asks for `ahead_lines` cache lines of weights that are used later: the first tile's
+    begin at `ahead`, the next one's `ahead_tile` further on.
+    """
 
     micro: Micro
     x: int
@@ -59,6 +64,9 @@ class Call:
     weights_row: int = 0
     taps: int = 1
     channels: int = 1
+    ahead: int = 0
+    ahead_tile: int = 0
+    ahead_lines: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +120,29 @@ def _broadcast_units(
         for first in range(0, per_group, layout.tiling.blocks):
             count = min(layout.tiling.blocks, per_group - first)
             at = _At(shape, layout, group * per_group + first, count, group * inputs)
-            calls = [
-                call
-                for piece in pieces
-                for tile in found
-                for call in at.calls(
-                    tile, piece, first=piece == pieces[0], last=piece == pieces[-1]
-                )
-            ]
+            calls: list[Call] = []
+            for piece in pieces:
+                ends = {"first": piece == pieces[0], "last": piece == pieces[-1]}
+                own = [call for tile in found for call in at.calls(tile, piece, **ends)]
+                calls += _asking(own, *at.weights_after(piece))
             yield _unit(calls, shape)
+
+
+def _asking(calls: Sequence[Call], start: int, size: int) -> Iterator[Call]:
+    """Yield calls whose tiles ask, each for its part, for so many bytes of weights used after them.
+
+    Else the first tile that meets new weights waits for all of them, while memory has nothing to do
+    during the others.
+    """
+    tiles, done = sum(call.tiles for call in calls if call.micro.blocks), 0
+    for call in calls:
+        if not call.micro.blocks:
+            yield call
+            continue
+        each = size / tiles
+        first, lines = start + int(done * each), math.ceil(each / LINE)
+        yield replace(call, ahead=first, ahead_tile=int(each), ahead_lines=lines)
+        done += call.tiles
 
 
 def _lane_units(
@@ -222,6 +244,12 @@ class _At:
         lanes, taps = self.layout.tiling.lanes, self.layout.taps
         before = self.block * lanes * self.layout.depth + piece.start * self.blocks * lanes
         return before * taps * self.layout.item
+
+    def weights_after(self, piece: Slice) -> tuple[int, int]:
+        """Return where the next slice's (or tile's) weights begin, and about how many bytes."""
+        vectors = piece.blocks * piece.depth * self.blocks * self.layout.taps
+        size = vectors * self.layout.tiling.lanes * self.layout.item
+        return self._weights_start(piece) + size, size
 
     def _fills(self, span: Span, columns: Iterable[int], *, ending: bool = False) -> Iterator[Call]:
         """Yield what begins some columns of a span with the bias alone, or ends them."""

@@ -47,6 +47,9 @@ def entries(calls: Sequence[Call], address: Callable[[Micro], int], shared: Word
             call.weights_row,
             call.taps,
             call.channels,
+            call.ahead,
+            call.ahead_tile,
+            call.ahead_lines,
         )
     return table
 

@@ -34,8 +34,11 @@ class Tile:
         """Load a word that all entries share."""
         return self.e.parameter(self.shared, index)
 
-    def run(self, taps: Taps) -> None:
-        """Run every tile of the entry: accumulators in, ``taps(x, weights, accumulators)``, out."""
+    def run(self, taps: Taps, *, ahead: bool = False) -> None:
+        """Run every tile of the entry: accumulators in, ``taps(x, weights, accumulators)``, out.
+
+        With `ahead` each tile asks for some lines of the weights that the next entries use.
+        """
         e = self.e
         accumulate = self.word(words.ACCUMULATE)
         into = e.builder.icmp_signed("!=", accumulate, e.integer(0))
@@ -46,18 +49,31 @@ class Tile:
         step = self.word(words.OUT_TILE)
         init_step = choice(into, step, e.integer(0))
         weights = e.advance(self.common(words.WEIGHTS_BASE), self.word(words.WEIGHTS))
-        x_step = self.word(words.X_TILE)
+        steps = [self.word(words.X_TILE), step, init_step]
+        lines = []
+        if ahead:
+            lines = [e.advance(self.common(words.WEIGHTS_BASE), self.word(words.AHEAD))]
+            steps.append(self.word(words.AHEAD_TILE))
 
         def tile(carried: list[Value]) -> list[Value]:
-            x, out, init = carried
+            x, out, init, *lines = carried
+            for first in lines:
+                self._ask(first)
             started = self._loaded(init, column, block)
             self._stored(taps(x, weights, started), out)
-            return [e.advance(x, x_step), e.advance(out, step), e.advance(init, init_step)]
+            return [e.advance(at, size) for at, size in zip(carried, steps, strict=True)]
 
         x = e.advance(self.common(words.X_BASE), self.word(words.X))
         out = e.advance(self.common(words.OUT_BASE), self.word(words.OUT))
         init = e.advance(base, self.word(words.INIT))
-        e.loop(self.word(words.TILES), [x, out, init], tile)
+        e.loop(self.word(words.TILES), [x, out, init, *lines], tile)
+
+    def _ask(self, first: Value) -> None:
+        def line(carried: list[Value]) -> list[Value]:
+            self.e.prefetch(carried[0])
+            return [self.e.advance(carried[0], words.LINE)]
+
+        self.e.loop(self.word(words.AHEAD_LINES), [first], line)
 
     def _loaded(self, init: Value, column: Value, block: Value) -> list[Value]:
         e, values, start = self.e, [], init
@@ -98,9 +114,14 @@ class Tile:
             carried = one(carried)
         return carried[2:]
 
-    def over_taps(self, x: Value, weights: Value, values: list[Value], tap: Tap) -> list[Value]:
-        """Run ``tap`` for each kernel row and column; it returns where its weights end."""
-        e = self.e
+    def over_taps(
+        self, x: Value, weights: Value, values: list[Value], tap: Tap, ahead: Sequence[int]
+    ) -> list[Value]:
+        """Run ``tap`` for each kernel row and column; it returns where its weights end.
+
+        Each row asks for the lines that lie `ahead` bytes from where the next tile's inputs begin.
+        """
+        e, x_tile = self.e, self.word(words.X_TILE)
         x_row, x_tap = self.common(words.X_ROW), self.common(words.X_TAP)
         taps, weights_row = self.word(words.TAPS), self.word(words.WEIGHTS_ROW)
 
@@ -109,6 +130,9 @@ class Tile:
             return [e.advance(carried[0], x_tap), after, *changed]
 
         def row(carried: list[Value]) -> list[Value]:
+            following = e.advance(carried[0], x_tile)
+            for offset in ahead:
+                e.prefetch(following, offset)
             changed = e.loop(taps, carried, one)[2:]
             return [e.advance(carried[0], x_row), e.advance(carried[1], weights_row), *changed]
 

@@ -6,6 +6,8 @@ code of their own.
 """
 
 WORD = 8
+# Bytes of a cache line that is asked for before it is used.
+LINE = 64
 
 # One entry. Offsets are in bytes from the bases; strides in bytes; counts are at least 1.
 (
@@ -25,8 +27,11 @@ WORD = 8
     WEIGHTS_ROW,
     TAPS,
     CHANNELS,
-) = range(16)
-ENTRY_WORDS = 16
+    AHEAD,
+    AHEAD_TILE,
+    AHEAD_LINES,
+) = range(19)
+ENTRY_WORDS = 19
 # Where channels are lanes there is one block of them; its word says where the indices are.
 INDICES = WEIGHTS_BLOCK
 

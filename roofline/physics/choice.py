@@ -14,6 +14,7 @@ from roofline.physics.tiling import (
     MOST_ROWS,
     UNROLL,
     Tiling,
+    activations,
     by_output,
     flattened,
     is_flat,
@@ -22,7 +23,6 @@ from roofline.physics.tiling import (
     output_lanes,
     split,
     strategy,
-    tensor_bytes,
 )
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape, MachineSpec
@@ -35,7 +35,7 @@ WIDEST_TILE = 14
 _PIPES, _LOADS, _LATENCY = 2, 2, 4.25
 # Of two tiles that compute about equally fast, the one that loads less: a neighbour on the core's
 # other thread takes its part of loads and of the front end first.
-_LOAD_PENALTY = 0.1
+_LOAD_PENALTY = 0.15
 # Tensors several times as large as a core's second cache come from beyond it. A row of tiles has up
 # to three calls (both ends, and between them) of 25 cycles each, see `cores`.
 _BEYOND, _ROW_CALLS = 2, 3 * 25
@@ -68,9 +68,9 @@ def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int 
         tiling = replace(tile, chunk=_chunk(flat, tile, caches))
     else:
         tiling = _lane_tile(flat, vector, lanes, kind)
-    tiling = replace(tiling, along=_along(flat, tiling, caches))
-    rows = _rows(flat, tiling, caches[2])
-    return replace(tiling, rows=min(rows, _shared_rows(flat, tiling, threads)))
+    rows = min(_rows(flat, tiling, caches[2]), _shared_rows(flat, tiling, threads))
+    tiling = replace(tiling, rows=rows)
+    return replace(tiling, along=_along(flat, tiling, caches))
 
 
 def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
@@ -78,14 +78,16 @@ def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
 
     What lies beyond a core's own caches is fetched ahead only then: down a column each row of tiles
     begins other lines, soon another page, and the core sees no further than a tile or two. But then
-    each row has calls of its own, which a short one doesn't pay for.
+    each row has calls of its own, which a short one doesn't pay for. Broadcast kernels ask for the
+    next tile's inputs themselves, so they go where more tiles follow each other.
     """
-    size = tensor_bytes(shape, tiling.lanes)
+    item = ITEM_BYTES[shape.dtype]
+    size = sum(activations(shape, tiling.lanes)) * item
     if is_flat(shape) or size <= _BEYOND * caches[2]:
         return False
-    if tiling.strategy != "broadcast" and size > caches[3] // 2:
-        return True
-    if shape.out_width * tiling.lanes * ITEM_BYTES[shape.dtype] > _PAGE // 2:
+    if tiling.strategy == "broadcast":
+        return len(split(shape.out_width, tiling.columns)) > tiling.rows
+    if size > caches[3] // 2 or shape.out_width * tiling.lanes * item > _PAGE // 2:
         return True
     channels = min(tiling.chunk * tiling.lanes, shape.group_in)
     multiplies = shape.out_width * math.prod(shape.kernel) * channels * tiling.blocks

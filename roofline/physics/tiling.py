@@ -184,12 +184,17 @@ def output_lanes(shape: ConvShape, lanes: int) -> int:
 
 def tensor_bytes(shape: ConvShape, lanes: int) -> int:
     """Return the bytes of one copy of all tensors as they lie inside, rounded up a little."""
-    inputs, outputs = input_lanes(shape, lanes), output_lanes(shape, lanes)
-    taps = shape.kernel[0] * shape.kernel[1]
-    elements = shape.batch * inputs * shape.height * shape.width
-    elements += shape.batch * outputs * shape.out_height * shape.out_width
+    outputs, taps = output_lanes(shape, lanes), shape.kernel[0] * shape.kernel[1]
+    elements = sum(activations(shape, lanes))
     elements += outputs * ((shape.group_in + UNROLL) * taps + 1) + shape.group_in * lanes**2
     return elements * ITEM_BYTES[shape.dtype]
+
+
+def activations(shape: ConvShape, lanes: int) -> tuple[int, int]:
+    """Return the elements of input and output as they lie inside."""
+    inputs = shape.batch * input_lanes(shape, lanes) * shape.height * shape.width
+    places = shape.batch * shape.out_height * shape.out_width
+    return inputs, places * output_lanes(shape, lanes)
 
 
 def traffic(shape: ConvShape, lanes: int) -> Traffic:
