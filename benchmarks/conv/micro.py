@@ -6,11 +6,51 @@ all else is read from the entry (`benchmarks.conv.words`).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.conv import words
 from benchmarks.conv.tile import Tile
 from benchmarks.simd import ITEM_BYTES, Emitter, Value, kernel
+from roofline.physics.tiling import lines_ahead
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Some channels that lie side by side, of all columns and blocks of a tile.
+
+    `column` is what lies between the inputs of neighbouring columns, in bytes.
+    """
+
+    e: Emitter
+    fused: bool
+    columns: int
+    blocks: int
+    column: int
+    channels: int
+
+    @property
+    def weights(self) -> int:
+        """Bytes of its weights."""
+        return self.channels * self.blocks * self.e.vector_bytes
+
+    @property
+    def lines(self) -> list[int]:
+        """Where the cache lines of the next tile's inputs begin."""
+        return lines_ahead(self.columns, self.column)
+
+    def run(self, x: Value, weights: Value, values: list[Value]) -> list[Value]:
+        """Return the accumulators after all its products."""
+        e, item = self.e, ITEM_BYTES[self.e.dtype]
+        multiply_add, sums = e.fma if self.fused else e.multiply_add, list(values)
+        for u in range(self.channels):
+            at = u * self.blocks * e.vector_bytes
+            factors = [e.load(weights, at + n * e.vector_bytes) for n in range(self.blocks)]
+            for j in range(self.columns):
+                value = e.broadcast(x, j * self.column + u * item)
+                for place, factor in enumerate(factors, j * self.blocks):
+                    sums[place] = multiply_add(value, factor, sums[place])
+        return sums
 
 
 def build_broadcast(
@@ -31,23 +71,16 @@ def build_broadcast(
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
-        tile, step = Tile(e, entry, columns, blocks, relu=relu), blocks * e.vector_bytes
-        multiply_add = e.fma if fused else e.multiply_add
+        tile = Tile(e, entry, columns, blocks, relu=relu)
+        turn = _Turn(e, fused, columns, blocks, stride * ITEM_BYTES[dtype], unroll)
         channels, x_channel = tile.word(words.CHANNELS), tile.common(words.X_CHANNEL)
         blocks_in, x_block = tile.word(words.CHANNEL_BLOCKS), tile.common(words.X_BLOCK)
         weights_block = tile.word(words.WEIGHTS_BLOCK)
-        x_column = stride * ITEM_BYTES[dtype]
-        lines = sorted({j * x_column // words.LINE * words.LINE for j in range(columns)})
 
         def channel(carried: list[Value]) -> list[Value]:
             x, weights, *values = carried
-            for u in range(unroll):
-                factors = [e.load(weights, u * step + n * e.vector_bytes) for n in range(blocks)]
-                for j in range(columns):
-                    value = e.broadcast(x, (j * stride + u) * ITEM_BYTES[dtype])
-                    for at, factor in enumerate(factors, j * blocks):
-                        values[at] = multiply_add(value, factor, values[at])
-            return [e.advance(x, x_channel), e.advance(weights, unroll * step), *values]
+            changed = turn.run(x, weights, values)
+            return [e.advance(x, x_channel), e.advance(weights, turn.weights), *changed]
 
         def tap(x: Value, weights: Value, values: list[Value]) -> tuple[Value, list[Value]]:
             ended = e.loop(channels, [x, weights, *values], channel)
@@ -56,10 +89,56 @@ def build_broadcast(
         def taps(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             def block(carried: list[Value]) -> list[Value]:
                 x, weights, *values = carried
-                changed = tile.over_taps(x, weights, values, tap, lines)
+                changed = tile.over_taps(x, weights, values, tap, turn.lines)
                 return [e.advance(x, x_block), e.advance(weights, weights_block), *changed]
 
             return e.loop(blocks_in, [x, weights, *values], block)[2:]
+
+        tile.run(taps, ahead=True)
+
+    return kernel(emit)
+
+
+def build_whole(
+    dtype: str,
+    bits: int,
+    fused: bool,
+    columns: int,
+    blocks: int,
+    stride: int,
+    single: bool,
+    relu: bool = False,
+) -> Callable[[int], int]:
+    """Make the broadcast kernel of whole blocks of channels, for two blocks of outputs or more.
+
+    It has no loop over channels, and with a `single` tap none over rows and taps: up to a seventh
+    fewer instructions. Other arguments are those of `build_broadcast`.
+    """
+
+    def emit(builder: Any, entry: Value) -> None:
+        e = Emitter(builder, dtype, bits)
+        tile = Tile(e, entry, columns, blocks, relu=relu)
+        turn = _Turn(e, fused, columns, blocks, stride * ITEM_BYTES[dtype], e.lanes)
+        x_block, weights_block = tile.common(words.X_BLOCK), tile.word(words.WEIGHTS_BLOCK)
+
+        def tap(x: Value, weights: Value, values: list[Value]) -> tuple[Value, list[Value]]:
+            return e.advance(weights, turn.weights), turn.run(x, weights, values)
+
+        def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            tile.ask(e.advance(x, tile.word(words.X_TILE)), turn.lines)
+            return tap(x, weights, values)[1]
+
+        def every(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            return tile.over_taps(x, weights, values, tap, turn.lines)
+
+        def taps(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            def block(carried: list[Value]) -> list[Value]:
+                changed = (one if single else every)(carried[0], carried[1], carried[2:])
+                steps = (x_block, turn.weights if single else weights_block)
+                ahead = [e.advance(a, s) for a, s in zip(carried[:2], steps, strict=True)]
+                return [*ahead, *changed]
+
+            return e.loop(tile.word(words.CHANNEL_BLOCKS), [x, weights, *values], block)[2:]
 
         tile.run(taps, ahead=True)
 

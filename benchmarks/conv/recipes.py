@@ -26,11 +26,14 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
     common += (("fused", fused), ("columns", micro.columns))
     if tiling.strategy != "broadcast":
         return _lanes_recipe(layout, micro, common)
-    turn = 1 if planar(shape, tiling.lanes) else unroll(tiling.lanes)
     step = shape.stride[1] * layout.inputs.lanes
-    extra = (("blocks", micro.blocks), ("stride", step), ("unroll", turn))
-    count = turn * micro.columns * micro.blocks
-    return _checked(MODULE, "build_broadcast", (*common, *extra), count)
+    common += (("blocks", micro.blocks), ("stride", step))
+    each = micro.columns * micro.blocks
+    if micro.whole:
+        single: Arguments = (("single", shape.kernel == (1, 1)),)
+        return _checked(MODULE, "build_whole", common + single, tiling.lanes * each)
+    turn = 1 if planar(shape, tiling.lanes) else unroll(tiling.lanes)
+    return _checked(MODULE, "build_broadcast", (*common, ("unroll", turn)), turn * each)
 
 
 def _lanes_recipe(layout: Layout, micro: Micro, common: Arguments) -> Recipe:

@@ -5,10 +5,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.conv.layout import Layout
-from benchmarks.conv.words import LINE
 from roofline.physics.reach import Reach
 from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
-from roofline.physics.tiling import flattened, groups_in_vector, halves, out_blocks, rows_at_once
+from roofline.physics.tiling import (
+    LINE,
+    flattened,
+    groups_in_vector,
+    halves,
+    out_blocks,
+    rows_at_once,
+    takes_whole,
+)
 from roofline.records import ConvShape
 
 
@@ -20,7 +27,8 @@ class Micro:
     Where lanes are permuted, the groups' channels begin at lane `first` of the input vector. So
     many inputs `before` and `after` a tile's own lie outside of the image. So many kernel `rows`
     are in the code, or none: then they are counted at run time. With `relu` nothing is added to
-    its outputs afterwards, and negative ones become zero.
+    its outputs afterwards, and negative ones become zero. `whole`: its blocks of
+    input channels are.
     """
 
     columns: int
@@ -31,6 +39,7 @@ class Micro:
     after: int = 0
     rows: int = 0
     relu: bool = False
+    whole: bool = False
 
     def reach(self, stride: int, dilation: int) -> Reach:
         """Return what a row of its taps reads, where channels are lanes."""
@@ -204,7 +213,7 @@ class _At:
         skipped = span.kernel_columns.start * (vector if lanewise else tap)
         skipped += span.kernel_rows.start * taps * tap
         return Call(
-            micro=self._micro(span, relu=relu),
+            micro=self._micro(span, piece, relu=relu),
             x=self._x(piece.block, row, column),
             weights=self._weights_start(piece) + skipped,
             out=out,
@@ -221,10 +230,11 @@ class _At:
             channels=piece.turns,
         )
 
-    def _micro(self, span: Span, *, relu: bool) -> Micro:
+    def _micro(self, span: Span, piece: Slice, *, relu: bool) -> Micro:
         tiling, group = self.layout.tiling, self.shape.group_in
         if tiling.strategy == "broadcast":
-            return Micro(span.columns, self.blocks, relu=relu)
+            full = takes_whole(tiling.lanes, piece.depth, self.blocks)
+            return Micro(span.columns, self.blocks, relu=relu, whole=full)
         first = 0
         if tiling.strategy == "permute" and not self.layout.indexed:
             first = self.part * groups_in_vector(self.shape, tiling.lanes) * group

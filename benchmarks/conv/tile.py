@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.conv import words
 from benchmarks.simd import Emitter, Value
+from roofline.physics.tiling import LINE
 
 Taps = Callable[[Value, Value, list[Value]], list[Value]]
 Tap = Callable[[Value, Value, list[Value]], tuple[Value, list[Value]]]
@@ -58,7 +59,7 @@ class Tile:
         def tile(carried: list[Value]) -> list[Value]:
             x, out, init, *lines = carried
             for first in lines:
-                self._ask(first)
+                self._ask_weights(first)
             started = self._loaded(init, column, block)
             self._stored(taps(x, weights, started), out)
             return [e.advance(at, size) for at, size in zip(carried, steps, strict=True)]
@@ -68,10 +69,15 @@ class Tile:
         init = e.advance(base, self.word(words.INIT))
         e.loop(self.word(words.TILES), [x, out, init, *lines], tile)
 
-    def _ask(self, first: Value) -> None:
+    def ask(self, address: Value, offsets: Sequence[int]) -> None:
+        """Ask for the cache lines so far from an address."""
+        for offset in offsets:
+            self.e.prefetch(address, offset)
+
+    def _ask_weights(self, first: Value) -> None:
         def line(carried: list[Value]) -> list[Value]:
             self.e.prefetch(carried[0])
-            return [self.e.advance(carried[0], words.LINE)]
+            return [self.e.advance(carried[0], LINE)]
 
         self.e.loop(self.word(words.AHEAD_LINES), [first], line)
 
@@ -130,9 +136,7 @@ class Tile:
             return [e.advance(carried[0], x_tap), after, *changed]
 
         def row(carried: list[Value]) -> list[Value]:
-            following = e.advance(carried[0], x_tile)
-            for offset in ahead:
-                e.prefetch(following, offset)
+            self.ask(e.advance(carried[0], x_tile), ahead)
             changed = e.loop(taps, carried, one)[2:]
             return [e.advance(carried[0], x_row), e.advance(carried[1], weights_row), *changed]
 

@@ -6,8 +6,6 @@ code of their own.
 """
 
 WORD = 8
-# Bytes of a cache line that is asked for before it is used.
-LINE = 64
 
 # One entry. Offsets are in bytes from the bases; strides in bytes; counts are at least 1.
 (
