@@ -36,9 +36,10 @@ _PIPES, _LOADS, _LATENCY = 2, 2, 4.25
 # Of two tiles that compute about equally fast, the one that loads less: a neighbour on the core's
 # other thread takes its part of loads and of the front end first.
 _LOAD_PENALTY = 0.15
-# Tensors several times as large as a core's second cache come from beyond it. A row of tiles has up
+# Tensors several times as large as a core's second cache come from beyond it; where channels are
+# lanes, down a column is as good until they are ten times as large (Zen 3). A row of tiles has up
 # to three calls (both ends, and between them) of 25 cycles each, see `cores`.
-_BEYOND, _ROW_CALLS = 2, 3 * 25
+_BEYOND, _FAR_BEYOND, _ROW_CALLS = 2, 10, 3 * 25
 # Hardware fetches ahead within a page.
 _PAGE = 4096
 # Taps of a kernel row that are kept in registers at once where channels are lanes.
@@ -87,6 +88,8 @@ def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
         return False
     if tiling.strategy == "broadcast":
         return len(split(shape.out_width, tiling.columns)) > tiling.rows
+    if size <= min(_FAR_BEYOND * caches[2], caches[3] // 2):
+        return False
     if size > caches[3] // 2 or shape.out_width * tiling.lanes * item > _PAGE // 2:
         return True
     channels = min(tiling.chunk * tiling.lanes, shape.group_in)
