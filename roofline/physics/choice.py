@@ -86,11 +86,12 @@ def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
     size = sum(activations(shape, tiling.lanes)) * item
     if is_flat(shape) or size <= _BEYOND * caches[2]:
         return False
+    wide = shape.out_width * tiling.lanes * item > _PAGE // 2
     if tiling.strategy == "broadcast":
-        return len(split(shape.out_width, tiling.columns)) > tiling.rows
+        return wide or len(split(shape.out_width, tiling.columns)) > tiling.rows
     if size <= min(_FAR_BEYOND * caches[2], caches[3] // 2):
         return False
-    if size > caches[3] // 2 or shape.out_width * tiling.lanes * item > _PAGE // 2:
+    if wide or size > caches[3] // 2:
         return True
     channels = min(tiling.chunk * tiling.lanes, shape.group_in)
     multiplies = shape.out_width * math.prod(shape.kernel) * channels * tiling.blocks
