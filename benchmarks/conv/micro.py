@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.conv import words
 from benchmarks.conv.tile import Tile
 from benchmarks.simd import ITEM_BYTES, Emitter, Value, kernel
-from roofline.physics.tiling import lines_ahead
+from roofline.physics.reach import lines_ahead
 
 
 @dataclass(frozen=True, slots=True)

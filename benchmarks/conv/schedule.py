@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.conv.layout import Layout
-from roofline.physics.reach import Reach
+from roofline.physics.reach import LINE, Reach
 from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
 from roofline.physics.tiling import (
-    LINE,
     flattened,
     groups_in_vector,
     halves,

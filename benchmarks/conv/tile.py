@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.conv import words
 from benchmarks.simd import Emitter, Value
-from roofline.physics.tiling import LINE
+from roofline.physics.reach import LINE
 
 Taps = Callable[[Value, Value, list[Value]], list[Value]]
 Tap = Callable[[Value, Value, list[Value]], tuple[Value, list[Value]]]

@@ -15,14 +15,12 @@ from dataclasses import dataclass, replace
 from roofline.physics.cores import Core
 from roofline.physics.frontend import starts
 from roofline.physics.isa import Vector
-from roofline.physics.reach import Reach
+from roofline.physics.reach import LINE, Reach, lines_ahead
 from roofline.physics.roof import PICKS, Pick, compute_ceiling, value
 from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
 from roofline.physics.tiling import (
-    LINE,
     Tiling,
     flattened,
-    lines_ahead,
     out_blocks,
     output_lanes,
     planar,

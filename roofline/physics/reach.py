@@ -1,4 +1,4 @@
-"""What one kernel row of a tile of single vectors reads: its inputs, and what each is used for.
+"""What one kernel row of a tile reads: its inputs, what each is used for, where cache lines begin.
 
 Where channels are lanes, a tile's inputs are loaded once for all taps. At the ends of a row some
 of them lie outside of the image; those are left out, with the products that they would make.
@@ -7,6 +7,9 @@ of them lie outside of the image; those are left out, with the products that the
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+# Bytes of a cache line that is asked for before it is used.
+LINE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,11 @@ def _uses(reach: Reach) -> Mapping[int, list[tuple[int, int]]]:
             if reach.before <= place < reach.width - reach.after:
                 found.setdefault(place, []).append((column, tap))
     return dict(sorted(found.items()))
+
+
+def lines_ahead(columns: int, column: int) -> list[int]:
+    """Return where the cache lines of a tile's inputs begin, so many bytes between columns.
+
+    Broadcast kernels ask for those of the next tile.
+    """
+    return sorted({j * column // LINE * LINE for j in range(columns)})

@@ -17,8 +17,6 @@ from roofline.records import ConvShape, Scalar, Traffic
 
 # Channels that one turn of the innermost loop takes, where a block holds whole vectors of them.
 UNROLL = 4
-# Bytes of a cache line that is asked for before it is used.
-LINE = 64
 # Kernel rows of a depthwise tile that follow each other without a loop.
 MOST_ROWS = 3
 # Bits of a vector in which instructions move lanes within each half as they load.
@@ -112,14 +110,6 @@ def takes_whole(lanes: int, depth: int, blocks: int) -> bool:
     With one block of outputs the compiler would load more weights ahead than registers hold.
     """
     return depth == lanes and blocks > 1
-
-
-def lines_ahead(columns: int, column: int) -> list[int]:
-    """Return where the cache lines of a tile's inputs begin, so many bytes between columns.
-
-    Broadcast kernels ask for those of the next tile.
-    """
-    return sorted({j * column // LINE * LINE for j in range(columns)})
 
 
 def rows_at_once(shape: ConvShape, tiling: Tiling) -> int:
