@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks.conv import words
+from benchmarks.conv.entry import Call
 from benchmarks.conv.lanes import pattern
 from benchmarks.conv.layout import Layout
-from benchmarks.conv.schedule import Call
 from benchmarks.conv.tables import shared_words
 from roofline.physics.tiling import Tiling, halves, planar, slots, strategy, unroll
 from roofline.records import ConvShape

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.conv import words
+from benchmarks.conv.entry import FILL, RECTIFY, Call, Micro, Unit
 from benchmarks.conv.layout import Layout
 from benchmarks.conv.reference import convolve
-from benchmarks.conv.schedule import FILL, RECTIFY, Call, Micro, Unit, units
+from benchmarks.conv.schedule import units
 from benchmarks.conv.tables import call_block, entries, share, shared_words
 from roofline.physics.tiling import Tiling, is_flat, planar, split, unroll
 from roofline.physics.workload import conv_work, valid_taps

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.conv.schedule import Call
+from benchmarks.conv.entry import Call
 from benchmarks.tensors.gemm import Meet, Product
 from benchmarks.tensors.memory import share
 from benchmarks.tensors.pieces import pieces

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from benchmarks.buffers import PAGE, PATTERN, Buffer, random_normal, repeat
 from benchmarks.conv import tables, words
+from benchmarks.conv.entry import Call, Micro
 from benchmarks.conv.layout import Layout
 from benchmarks.conv.recipes import CALL, micro_recipe
 from benchmarks.conv.reference import agrees, outputs_at, positions
-from benchmarks.conv.schedule import Call, Micro, units
+from benchmarks.conv.schedule import units
 from benchmarks.conv.weights import weights_of
 from benchmarks.kernels import KernelCache, Recipe
 from benchmarks.team import Segment, Team

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from benchmarks.assembly import Expectation, registers
+from benchmarks.conv.entry import Micro
 from benchmarks.conv.layout import Layout
-from benchmarks.conv.schedule import Micro
 from benchmarks.kernels import Recipe
 from benchmarks.mnemonics import add, fused_multiply_add
 from roofline.physics.tiling import halves, planar, slots, unroll

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from benchmarks.conv.entry import FILL, RECTIFY, Call, Micro, Unit
 from benchmarks.conv.layout import Layout
-from roofline.physics.reach import LINE, Reach
+from roofline.physics.reach import LINE
 from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
 from roofline.physics.tiling import (
     flattened,
@@ -16,73 +17,6 @@ from roofline.physics.tiling import (
     takes_whole,
 )
 from roofline.records import ConvShape
-
-
-@dataclass(frozen=True, slots=True)
-class Micro:
-    """What a micro-kernel is compiled for: its register tile, and the taps it has all at once.
-
-    No blocks: the one that fills outputs without taps. No taps: they are counted at run time.
-    Where lanes are permuted, the groups' channels begin at lane `first` of the input vector. So
-    many inputs `before` and `after` a tile's own lie outside of the image. So many kernel `rows`
-    are in the code, or none: then they are counted at run time. With `relu` nothing is added to
-    its outputs afterwards, and negative ones become zero. `whole`: its blocks of
-    input channels are.
-    """
-
-    columns: int
-    blocks: int
-    taps: int = 0
-    first: int = 0
-    before: int = 0
-    after: int = 0
-    rows: int = 0
-    relu: bool = False
-    whole: bool = False
-
-    def reach(self, stride: int, dilation: int) -> Reach:
-        """Return what a row of its taps reads, where channels are lanes."""
-        return Reach(self.columns, self.taps, stride, dilation, self.before, self.after)
-
-
-FILL = Micro(1, 0)
-RECTIFY = replace(FILL, relu=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One entry: offsets and steps in bytes from the bases of one copy of the tensors.
-
-    Each tile asks for `ahead_lines` cache lines of weights that are used later: the first tile's
-    begin at `ahead`, the next one's `ahead_tile` further on.
-    """
-
-    micro: Micro
-    x: int
-    weights: int
-    out: int
-    init: int
-    accumulate: bool
-    tiles: int = 1
-    x_tile: int = 0
-    out_tile: int = 0
-    channel_blocks: int = 1
-    weights_block: int = 0
-    rows: int = 1
-    weights_row: int = 0
-    taps: int = 1
-    channels: int = 1
-    ahead: int = 0
-    ahead_tile: int = 0
-    ahead_lines: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Calls that one thread runs together, and their multiply-adds of whole vectors."""
-
-    cost: int
-    calls: tuple[Call, ...]
 
 
 def units(layout: Layout) -> Iterator[Unit]:

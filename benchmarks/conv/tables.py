@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.conv import words
+from benchmarks.conv.entry import Call, Micro, Unit
 from benchmarks.conv.layout import Layout
-from benchmarks.conv.schedule import Call, Micro, Unit
 from roofline.physics.spans import owner
 from roofline.physics.tiling import planar, unroll
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from benchmarks.conv.schedule import Call, Micro
+from benchmarks.conv.entry import Call, Micro
 from roofline.physics.blocking import Blocking, blocks, padded_depth
 from roofline.physics.tiling import split
 from roofline.physics.workload import ITEM_BYTES

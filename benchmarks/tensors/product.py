@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from benchmarks.assembly import Expectation, registers
 from benchmarks.conv import tables
 from benchmarks.conv import words as conv_words
+from benchmarks.conv.entry import Call, Micro
 from benchmarks.conv.recipes import CALL
 from benchmarks.conv.reference import agrees
-from benchmarks.conv.schedule import Call, Micro
 from benchmarks.kernels import KernelCache, Recipe
 from benchmarks.mnemonics import add, fused_multiply_add
 from benchmarks.team import MEETING, Segment, Team

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from roofline.physics.cores import Core
 from roofline.physics.frontend import starts
 from roofline.physics.isa import Vector
-from roofline.physics.reach import LINE, Reach, lines_ahead
+from roofline.physics.loops import LOOP, asking, beside
+from roofline.physics.reach import Reach
 from roofline.physics.roof import PICKS, Pick, compute_ceiling, value
 from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
 from roofline.physics.tiling import (
@@ -23,19 +24,11 @@ from roofline.physics.tiling import (
     flattened,
     out_blocks,
     output_lanes,
-    planar,
     rows_at_once,
-    takes_whole,
 )
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import Calibration, ConvShape
 
-# Instructions of a loop's turn beside its work: two addresses move on, a counter decides. Counted
-# in the emitted x86-64 code, as those of the broadcast kernel's further loops.
-_LOOP = 5
-_TAP, _ROW, _BLOCK = 6, 8, 11
-# A block of a kernel whose blocks are whole.
-_WHOLE_BLOCK = 8
 # Of each sum of a tile: its load, where that is, and its store.
 _SUM = 3
 
@@ -201,23 +194,16 @@ class _Kernels:
         ]
         cost = sum(times * call.cost for times, call in calls)
         seconds = sum(times * call.seconds for times, call in calls)
-        return Unit(cost, seconds + self._asked(found, pieces, blocks))
-
-    def _asked(self, found: _Spans, pieces: Sequence[Slice], blocks: int) -> float:
-        """Return the seconds that broadcast kernels take to ask for weights before their use."""
-        if self.tiling.strategy != "broadcast":
-            return 0.0
-        vector = self.tiling.lanes * ITEM_BYTES[self.shape.dtype]
-        channels = sum(piece.blocks * piece.depth for piece in pieces)
-        size = channels * math.prod(self.shape.kernel) * blocks * vector
-        tiles = sum(span.tiles * times for span, times in found)
-        return (size / LINE + tiles * len(pieces)) * _LOOP / self.rates.starts
+        if self.tiling.strategy == "broadcast":
+            tiles = sum(span.tiles * times for span, times in found)
+            seconds += asking(self.shape, self.tiling, pieces, tiles, blocks) / self.rates.starts
+        return Unit(cost, seconds)
 
     def _call(self, span: Span, piece: Slice, blocks: int) -> Unit:
         rows, taps = len(span.kernel_rows), len(span.kernel_columns)
         each, channels = span.columns * blocks, piece.blocks * piece.depth
         if self.tiling.strategy == "broadcast":
-            loop = self._loops(span, piece, blocks) / piece.depth
+            loop = beside(self.shape, self.tiling, span, piece, blocks) / piece.depth
             turns, step = rows * taps * channels, _broadcast(span.columns, blocks, loop)
             products = each * taps
         else:
@@ -230,24 +216,8 @@ class _Kernels:
     def _loop(self, rows: int) -> float:
         """Return the instructions of loops beside a row of taps: over rows, and over channels."""
         if self.tiling.strategy == "permute":
-            return 2 * _LOOP
-        return 0 if rows == rows_at_once(self.shape, self.tiling) else _LOOP
-
-    def _loops(self, span: Span, piece: Slice, blocks: int) -> float:
-        """Return a broadcast kernel's instructions beside its work, a tap of a block of channels.
-
-        With each row it asks for what the next tile reads.
-        """
-        rows, taps, lanes = len(span.kernel_rows), len(span.kernel_columns), self.tiling.lanes
-        between = 1 if planar(self.shape, lanes) else lanes
-        column = self.shape.stride[1] * between * ITEM_BYTES[self.shape.dtype]
-        ahead = len(lines_ahead(span.columns, column))
-        if not takes_whole(lanes, piece.depth, blocks):
-            block = _BLOCK / (taps * rows)
-            return _LOOP * piece.turns + _TAP + (_ROW + ahead) / taps + block
-        if self.shape.kernel == (1, 1):
-            return _LOOP + ahead
-        return _LOOP + (_ROW + ahead) / taps + _WHOLE_BLOCK / (taps * rows)
+            return 2 * LOOP
+        return 0 if rows == rows_at_once(self.shape, self.tiling) else LOOP
 
     def _reach(self, span: Span) -> Reach:
         stride, dilation = self.shape.stride[1], self.shape.dilation[1]

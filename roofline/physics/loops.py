@@ -1,0 +1,44 @@
+"""Instructions of broadcast kernels beside their work: loops, and what is asked for ahead.
+
+Counted in the emitted x86-64 code.
+"""
+
+import math
+from collections.abc import Sequence
+
+from roofline.physics.reach import LINE, lines_ahead
+from roofline.physics.spans import Slice, Span
+from roofline.physics.tiling import Tiling, planar, takes_whole
+from roofline.physics.workload import ITEM_BYTES
+from roofline.records import ConvShape
+
+# Of any loop's turn: two addresses move on, a counter decides.
+LOOP = 5
+# Of the loops around the one over channels, and of blocks where blocks are whole.
+_TAP, _ROW, _BLOCK, _WHOLE_BLOCK = 6, 8, 11, 8
+
+
+def beside(shape: ConvShape, tiling: Tiling, span: Span, piece: Slice, blocks: int) -> float:
+    """Return the instructions beside its work of one tap of a block of channels.
+
+    With each row a kernel asks for what the next tile reads.
+    """
+    rows, taps, lanes = len(span.kernel_rows), len(span.kernel_columns), tiling.lanes
+    between = 1 if planar(shape, lanes) else lanes
+    column = shape.stride[1] * between * ITEM_BYTES[shape.dtype]
+    ahead = len(lines_ahead(span.columns, column))
+    if not takes_whole(lanes, piece.depth, blocks):
+        return LOOP * piece.turns + _TAP + (_ROW + ahead) / taps + _BLOCK / (taps * rows)
+    if shape.kernel == (1, 1):
+        return LOOP + ahead
+    return LOOP + (_ROW + ahead) / taps + _WHOLE_BLOCK / (taps * rows)
+
+
+def asking(
+    shape: ConvShape, tiling: Tiling, pieces: Sequence[Slice], tiles: int, blocks: int
+) -> float:
+    """Return the instructions with which so many tiles ask for the weights that are used next."""
+    channels = sum(piece.blocks * piece.depth for piece in pieces)
+    vectors = channels * math.prod(shape.kernel) * blocks
+    size = vectors * tiling.lanes * ITEM_BYTES[shape.dtype]
+    return LOOP * (size / LINE + tiles * len(pieces))
