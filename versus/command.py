@@ -97,16 +97,18 @@ def _host(options: argparse.Namespace) -> tuple[Host, tuple[int, ...]]:
     host = Host(
         machine=machine,
         vectors=isa.vectors(machine),
-        calibration=_calibration(options.results, len(cpus)),
+        calibration=_calibration(options.results, machine.id, len(cpus)),
         cores=len(cpus),
         memory_available=memory_available(SYSTEM),
     )
     return host, cpus
 
 
-def _calibration(results: str | None, cores: int) -> Calibration | None:
+def _calibration(results: str | None, machine: str, cores: int) -> Calibration | None:
+    """Return the newest of this host, else of a host of its type."""
     store = Store(resolve_root(results))
-    found = store.latest(node_id(SYSTEM, config_home()), usable_cores=cores, isa_cap=None)
+    node = node_id(SYSTEM, config_home())
+    found = store.latest(node, usable_cores=cores, isa_cap=None, machine_id=machine)
     return found.record if found else None
 
 

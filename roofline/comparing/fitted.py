@@ -18,7 +18,7 @@ from roofline.records import ConvShape, Efficiency, Member, Prediction, Report
 # What rung d of a layer follows from, and what is made of it.
 _TELLING = (
     *("again", "bandwidth", "cache_shares", "choice", "cores", "efficiency", "frontend", "library"),
-    *("predict", "pressure", "reach", "residual", "roof", "spans", "tiling", "workload"),
+    *("loops", "predict", "pressure", "reach", "residual", "roof", "spans", "tiling", "workload"),
 )
 # So far beyond the fitted layers, as a share of what they span, is not far.
 _SLACK = 0.01
