@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.conv import words
@@ -15,7 +15,9 @@ from benchmarks.conv.layout import Layout
 from benchmarks.conv.reference import convolve
 from benchmarks.conv.schedule import units
 from benchmarks.conv.tables import call_block, entries, share, shared_words
-from roofline.physics.tiling import Tiling, is_flat, planar, split, unroll
+from roofline.physics import spans
+from roofline.physics.reach import ASKED
+from roofline.physics.tiling import Tiling, is_flat, out_blocks, planar, split, unroll
 from roofline.physics.workload import conv_work, valid_taps
 from roofline.records import ConvShape
 from tests.conv_walk import Walk, little
@@ -55,6 +57,42 @@ def test_an_activation_ends_each_output_once_and_last(layout: Layout) -> None:
     for call in calls_of(layout):
         begun += [place for place in walk.run(call) if not call.accumulate]
     assert sorted(walk.ended) == (sorted(begun) if layout.relu else [])
+
+
+def asked_of(calls: Sequence[Call]) -> set[int]:
+    """Return the places, in steps of four bytes, that the tiles of calls ask for."""
+    return {
+        place
+        for call in calls
+        if call.micro.blocks
+        for tile in range(call.tiles)
+        for place in range(
+            (call.ahead + tile * call.ahead_tile) // 4,
+            (call.ahead + tile * call.ahead_tile + call.ahead_turns * ASKED) // 4,
+        )
+    }
+
+
+@few
+@given(layout=little())
+def test_all_weights_but_the_first_are_asked_for_before_their_use(layout: Layout) -> None:
+    """Weights lie in the order of their use: what follows a slice is asked for by its tiles."""
+    assume(layout.tiling.strategy == "broadcast")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spans, "_STAYING", 0)
+        found = [call for call in calls_of(layout) if call.micro.blocks]
+    assume(found)
+    shape, tiling = layout.shape, layout.tiling
+    blocks = min(tiling.blocks, out_blocks(shape, tiling.lanes))
+    first = spans.slice_bytes(shape, tiling, spans.slices(shape, tiling)[0], blocks)
+    assert asked_of(found) >= set(range(first // 4, layout.factors * layout.item // 4))
+
+
+def test_few_weights_are_not_asked_for() -> None:
+    small, large = replace(DENSE, in_channels=32), replace(DENSE, in_channels=512, out_channels=64)
+    for shape, asked in ((small, False), (large, True)):
+        calls = calls_of(Layout(shape, CUT))
+        assert any(call.ahead_tile for call in calls) == asked
 
 
 def test_what_is_added_last_is_rectified_as_it_is_stored() -> None:
@@ -212,4 +250,4 @@ def test_an_ordinary_shape_needs_few_calls_and_fewer_kernels() -> None:
     whole = [call for call in calls if not call.accumulate]
     # Rows 0, 1, 2 and 3, 4: by their taps and by two; two tiles of columns, two of channels.
     assert len(whole) == 4 * 2 * 2
-    assert {call.micro for call in whole} == {Micro(3, 2), Micro(3, 1)}
+    assert {call.micro for call in whole} == {Micro(3, 2, whole=True), Micro(3, 1)}

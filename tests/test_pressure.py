@@ -141,7 +141,7 @@ BROADCAST = (
         (SPREAD, replace(FREE, broadcasts=1), EASY, 3 * 16),
         (SPREAD, FREE, Rates(multiplies=1e9, loads=1, hertz=1), 3 * 3 + 14),
         (SPREAD, FREE, replace(EASY, starts=1), 3 * (42 + 16 + 3 + 5) + 3 * 14),
-        (BROADCAST, FREE, replace(EASY, starts=1), 32 * 34 + 2 * 45 + 3 * 24),
+        (BROADCAST, FREE, replace(EASY, starts=1), 32 * 34 + 2 * (5 + 6) + 3 * 24 + 4 + 4),
     ],
 )
 def test_each_port_can_bind(

@@ -40,8 +40,8 @@ RECTIFY = replace(FILL, relu=True)
 class Call:
     """One entry: offsets and steps in bytes from the bases of one copy of the tensors.
 
-    Each tile asks for `ahead_lines` cache lines of weights that are used later: the first tile's
-    begin at `ahead`, the next one's `ahead_tile` further on.
+    Each tile asks for weights that are used later, in `ahead_turns` turns of `ASKED` bytes: the
+    first tile's begin at `ahead`, the next one's `ahead_tile` further on.
     """
 
     micro: Micro
@@ -61,7 +61,7 @@ class Call:
     channels: int = 1
     ahead: int = 0
     ahead_tile: int = 0
-    ahead_lines: int = 1
+    ahead_turns: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from benchmarks.conv.entry import FILL, RECTIFY, Call, Micro, Unit
 from benchmarks.conv.layout import Layout
-from roofline.physics.reach import LINE
-from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
+from roofline.physics.reach import ASKED
+from roofline.physics.spans import Slice, Span, asks, row_blocks, slice_bytes, slices, spans
 from roofline.physics.tiling import (
     flattened,
     groups_in_vector,
@@ -63,10 +63,10 @@ def _broadcast_units(
             count = min(layout.tiling.blocks, per_group - first)
             at = _At(shape, layout, group * per_group + first, count, group * inputs)
             calls: list[Call] = []
-            for piece in pieces:
+            for piece, following in zip(pieces, [*pieces[1:], pieces[0]], strict=True):
                 ends = {"first": piece == pieces[0], "last": piece == pieces[-1]}
                 own = [call for tile in found for call in at.calls(tile, piece, **ends)]
-                calls += _asking(own, *at.weights_after(piece))
+                calls += _asking(own, *at.weights_asked(piece, following))
             yield _unit(calls, shape)
 
 
@@ -82,8 +82,8 @@ def _asking(calls: Sequence[Call], start: int, size: int) -> Iterator[Call]:
             yield call
             continue
         each = size / tiles
-        first, lines = start + int(done * each), math.ceil(each / LINE)
-        yield replace(call, ahead=first, ahead_tile=int(each), ahead_lines=lines)
+        first, turns = start + int(done * each), max(1, math.ceil(each / ASKED))
+        yield replace(call, ahead=first, ahead_tile=math.ceil(each), ahead_turns=turns)
         done += call.tiles
 
 
@@ -188,11 +188,11 @@ class _At:
         before = self.block * lanes * self.layout.depth + piece.start * self.blocks * lanes
         return before * taps * self.layout.item
 
-    def weights_after(self, piece: Slice) -> tuple[int, int]:
-        """Return where the next slice's (or tile's) weights begin, and about how many bytes."""
-        vectors = piece.blocks * piece.depth * self.blocks * self.layout.taps
-        size = vectors * self.layout.tiling.lanes * self.layout.item
-        return self._weights_start(piece) + size, size
+    def weights_asked(self, piece: Slice, following: Slice) -> tuple[int, int]:
+        """Return where the weights after a slice's begin, and how many bytes are asked for."""
+        shape, tiling = self.shape, self.layout.tiling
+        size, after = (slice_bytes(shape, tiling, one, self.blocks) for one in (piece, following))
+        return self._weights_start(piece) + size, after * asks(shape, tiling.lanes)
 
     def _fills(self, span: Span, columns: Iterable[int], *, ending: bool = False) -> Iterator[Call]:
         """Yield what begins some columns of a span with the bias alone, or ends them."""

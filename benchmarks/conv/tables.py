@@ -49,7 +49,7 @@ def entries(calls: Sequence[Call], address: Callable[[Micro], int], shared: Word
             call.channels,
             call.ahead,
             call.ahead_tile,
-            call.ahead_lines,
+            call.ahead_turns,
         )
     return table
 

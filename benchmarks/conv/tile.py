@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.conv import words
 from benchmarks.simd import Emitter, Value
-from roofline.physics.reach import LINE
+from roofline.physics.reach import ASKED, LINE
 
 Taps = Callable[[Value, Value, list[Value]], list[Value]]
 Tap = Callable[[Value, Value, list[Value]], tuple[Value, list[Value]]]
@@ -38,7 +38,7 @@ class Tile:
     def run(self, taps: Taps, *, ahead: bool = False) -> None:
         """Run every tile of the entry: accumulators in, ``taps(x, weights, accumulators)``, out.
 
-        With `ahead` each tile asks for some lines of the weights that the next entries use.
+        With `ahead` each tile asks for some lines of the weights that later entries use.
         """
         e = self.e
         accumulate = self.word(words.ACCUMULATE)
@@ -75,11 +75,11 @@ class Tile:
             self.e.prefetch(address, offset)
 
     def _ask_weights(self, first: Value) -> None:
-        def line(carried: list[Value]) -> list[Value]:
-            self.e.prefetch(carried[0])
-            return [self.e.advance(carried[0], LINE)]
+        def turn(carried: list[Value]) -> list[Value]:
+            self.ask(carried[0], range(0, ASKED, LINE))
+            return [self.e.advance(carried[0], ASKED)]
 
-        self.e.loop(self.word(words.AHEAD_LINES), [first], line)
+        self.e.loop(self.word(words.AHEAD_TURNS), [first], turn)
 
     def _loaded(self, init: Value, column: Value, block: Value) -> list[Value]:
         e, values, start = self.e, [], init

@@ -27,7 +27,7 @@ WORD = 8
     CHANNELS,
     AHEAD,
     AHEAD_TILE,
-    AHEAD_LINES,
+    AHEAD_TURNS,
 ) = range(19)
 ENTRY_WORDS = 19
 # Where channels are lanes there is one block of them; its word says where the indices are.

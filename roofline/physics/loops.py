@@ -6,8 +6,8 @@ Counted in the emitted x86-64 code.
 import math
 from collections.abc import Sequence
 
-from roofline.physics.reach import LINE, lines_ahead
-from roofline.physics.spans import Slice, Span
+from roofline.physics.reach import ASKED, LINE, lines_ahead
+from roofline.physics.spans import Slice, Span, asks, slice_bytes
 from roofline.physics.tiling import Tiling, planar, takes_whole
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape
@@ -16,6 +16,8 @@ from roofline.records import ConvShape
 LOOP = 5
 # Of the loops around the one over channels, and of blocks where blocks are whole.
 _TAP, _ROW, _BLOCK, _WHOLE_BLOCK = 6, 8, 11, 8
+# Of a turn that asks for weights, beside the asking.
+_ASKING = 4
 
 
 def beside(shape: ConvShape, tiling: Tiling, span: Span, piece: Slice, blocks: int) -> float:
@@ -38,7 +40,7 @@ def asking(
     shape: ConvShape, tiling: Tiling, pieces: Sequence[Slice], tiles: int, blocks: int
 ) -> float:
     """Return the instructions with which so many tiles ask for the weights that are used next."""
-    channels = sum(piece.blocks * piece.depth for piece in pieces)
-    vectors = channels * math.prod(shape.kernel) * blocks
-    size = vectors * tiling.lanes * ITEM_BYTES[shape.dtype]
-    return LOOP * (size / LINE + tiles * len(pieces))
+    sizes = [slice_bytes(shape, tiling, piece, blocks) for piece in pieces]
+    asked = sizes if asks(shape, tiling.lanes) else [0] * len(sizes)
+    turns = tiles * sum(max(1, math.ceil(size / tiles / ASKED)) for size in asked)
+    return turns * (ASKED // LINE + _ASKING)

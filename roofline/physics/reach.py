@@ -8,8 +8,9 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Bytes of a cache line that is asked for before it is used.
+# Bytes of a cache line that is asked for before it is used, and of those asked for in one turn.
 LINE = 64
+ASKED = 4 * LINE
 
 
 @dataclass(frozen=True, slots=True)

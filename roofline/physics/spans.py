@@ -5,15 +5,27 @@ of a span. A tile at an edge is begun with the taps that all its columns have; e
 only some columns have is a span of its own, added to what the first one stored.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
 from roofline.physics.reach import Reach
-from roofline.physics.tiling import Tiling, depth, is_flat, planar, split, unroll
-from roofline.physics.workload import valid_taps
+from roofline.physics.tiling import (
+    Tiling,
+    depth,
+    is_flat,
+    out_blocks,
+    planar,
+    split,
+    unroll,
+)
+from roofline.physics.workload import ITEM_BYTES, valid_taps
 from roofline.records import ConvShape
+
+# Bytes of weights that stay in any core's first cache level beside what passes by.
+_STAYING = 16 << 10
 
 
 class Piece(NamedTuple):
@@ -182,6 +194,19 @@ def slices(shape: ConvShape, tiling: Tiling) -> list[Slice]:
     ]
     rest = depth(shape, tiling) - whole * lanes
     return pieces + [Slice(whole, 1, rest // turn, rest, whole * lanes)] * (rest > 0)
+
+
+def slice_bytes(shape: ConvShape, tiling: Tiling, piece: Slice, blocks: int) -> int:
+    """Return the bytes of a slice's weights, for so many blocks of outputs."""
+    vectors = piece.blocks * piece.depth * math.prod(shape.kernel) * blocks
+    return vectors * tiling.lanes * ITEM_BYTES[shape.dtype]
+
+
+def asks(shape: ConvShape, lanes: int) -> bool:
+    """Whether broadcast kernels ask for weights before their use: not where all stay in L1."""
+    outputs = shape.groups * out_blocks(shape, lanes) * lanes
+    weights = outputs * shape.group_in * math.prod(shape.kernel)
+    return weights * ITEM_BYTES[shape.dtype] > _STAYING
 
 
 def owner(done: float, cost: float, total: float, threads: int) -> int:
