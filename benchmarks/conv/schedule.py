@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from benchmarks.conv.ahead import asking
 from benchmarks.conv.entry import FILL, RECTIFY, Call, Micro, Unit
 from benchmarks.conv.layout import Layout
-from roofline.physics.reach import ASKED
 from roofline.physics.spans import Slice, Span, asks, row_blocks, slice_bytes, slices, spans
 from roofline.physics.tiling import (
     flattened,
@@ -66,25 +66,8 @@ def _broadcast_units(
             for piece, following in zip(pieces, [*pieces[1:], pieces[0]], strict=True):
                 ends = {"first": piece == pieces[0], "last": piece == pieces[-1]}
                 own = [call for tile in found for call in at.calls(tile, piece, **ends)]
-                calls += _asking(own, *at.weights_asked(piece, following))
+                calls += asking(own, *at.weights_asked(piece, following))
             yield _unit(calls, shape)
-
-
-def _asking(calls: Sequence[Call], start: int, size: int) -> Iterator[Call]:
-    """Yield calls whose tiles ask, each for its part, for so many bytes of weights used after them.
-
-    Else the first tile that meets new weights waits for all of them, while memory has nothing to do
-    during the others.
-    """
-    tiles, done = sum(call.tiles for call in calls if call.micro.blocks), 0
-    for call in calls:
-        if not call.micro.blocks:
-            yield call
-            continue
-        each = size / tiles
-        first, turns = start + int(done * each), max(1, math.ceil(each / ASKED))
-        yield replace(call, ahead=first, ahead_tile=math.ceil(each), ahead_turns=turns)
-        done += call.tiles
 
 
 def _lane_units(

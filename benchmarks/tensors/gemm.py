@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from benchmarks.conv.ahead import asking
 from benchmarks.conv.entry import Call, Micro
 from roofline.physics.blocking import Blocking, blocks, padded_depth
 from roofline.physics.tiling import split
@@ -137,12 +138,13 @@ class Product:
         if not self.direct:
             yield from self._pack_rows(start, tiles, place)
         for first, count in panels:
-            done = 0
+            done, calls = 0, []
             for size, alike in groupby(tiles, key=lambda tile: tile[1]):
                 found = list(alike)
                 at = start if self.direct else place + done * self.panel
-                yield self._call(start, found[0][0], size, len(found), first, count, at)
+                calls.append(self._call(start, found[0][0], size, len(found), first, count, at))
                 done += len(found)
+            yield from asking(calls, *self._after(start, first, count))
             if last and not self.direct:
                 yield from self._unpack(tiles, first, count)
 
@@ -166,6 +168,13 @@ class Product:
             out_tile=size * lanes * item,
             channels=depth // turn,
         )
+
+    def _after(self, start: int, first: int, count: int) -> tuple[int, int]:
+        """Return where the next panel's part of B begins, and its bytes."""
+        depth = min(self.cut.depth, self.depth - start)
+        before = (first + count) * self.depth + start * count
+        step = self.cut.lanes * self.item
+        return before * step, depth * count * step
 
     def _pack_weights(self, first: int, count: int) -> Iterator[Move]:
         """Yield the copies of one panel of B: whole vectors, then what is left of the last one."""
