@@ -18,40 +18,70 @@ from roofline.physics.reach import Reach
 Pick = Callable[[Value], Value]
 
 
+Read = Callable[[Value, int], Value]
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One kernel row of a tile of single vectors: taps are known, an input serves all of them."""
+    """One kernel row of a tile of single vectors: taps are known, an input serves all of them.
+
+    With `again`, a word that is zero (which the compiler can't know), it is loaded again for each
+    tap, whose weights are loaded then: slower, but no register holds more than sums.
+    """
 
     e: Emitter
     reach: Reach
     fused: bool
+    again: Value | None = None
 
     def run(self, x: Value, weights: Value, values: list[Value], pick: Pick) -> list[Value]:
         """Return the accumulators after one kernel row of one channel a lane."""
         e = self.e
-        return self.sums(weights, values, lambda place: pick(e.load(x, place * e.vector_bytes)))
+        return self.sums(
+            x, weights, values, lambda x, place: pick(e.load(x, place * e.vector_bytes))
+        )
 
-    def sums(
-        self, weights: Value, values: list[Value], read: Callable[[int], Value]
-    ) -> list[Value]:
+    def sums(self, x: Value, weights: Value, values: list[Value], read: Read) -> list[Value]:
         """Return the accumulators after one kernel row, of inputs that are read by their place."""
         e, changed = self.e, list(values)
-        multiply_add = e.fma if self.fused else e.multiply_add
+        if self.again is not None:
+            return self._tap_by_tap(x, weights, changed, read)
         factors = [e.load(weights, tap * e.vector_bytes) for tap in range(self.reach.taps)]
         for place, uses in self.reach.uses().items():
-            value = read(place)
+            value = read(x, place)
             for column, tap in uses:
-                changed[column] = multiply_add(value, factors[tap], changed[column])
+                changed[column] = self._multiply_add(value, factors[tap], changed[column])
         return changed
+
+    def _tap_by_tap(
+        self, x: Value, weights: Value, changed: list[Value], read: Read
+    ) -> list[Value]:
+        e = self.e
+        for tap in range(self.reach.taps):
+            x, factor = e.advance(x, self.again), e.load(weights, tap * e.vector_bytes)
+            for place, uses in self.reach.uses().items():
+                for column in (column for column, own in uses if own == tap):
+                    changed[column] = self._multiply_add(read(x, place), factor, changed[column])
+        return changed
+
+    def _multiply_add(self, a: Value, x: Value, c: Value) -> Value:
+        return (self.e.fma if self.fused else self.e.multiply_add)(a, x, c)
 
 
 def build_lanes(
-    dtype: str, bits: int, fused: bool, rows: int, relu: bool = False, **reach: int
+    dtype: str,
+    bits: int,
+    fused: bool,
+    rows: int,
+    relu: bool = False,
+    again: bool = False,
+    **reach: int,
 ) -> Callable[[int], int]:
     """Make the depthwise kernel: a channel a lane, each input loaded once for all its taps.
 
-    With `rows`, so many kernel rows follow each other in the code; else they are counted. `reach`
-    is a `Reach`, as of all these kernels; with `relu` nothing comes after them.
+    With `rows`, so many kernel rows follow each other in the code; else they are counted. As of all
+    these kernels, `reach` is a `Reach`; with `relu` nothing comes after them; with `again` inputs
+    are loaded for each tap, for tiles that need too many registers else.
     """
 
     def taps(tile: Tile, row: _Row) -> Taps:
@@ -60,11 +90,11 @@ def build_lanes(
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one, rows)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu, again)
 
 
 def build_spread(
-    dtype: str, bits: int, fused: bool, relu: bool = False, **reach: int
+    dtype: str, bits: int, fused: bool, relu: bool = False, again: bool = False, **reach: int
 ) -> Callable[[int], int]:
     """Make the kernel of one input channel and many outputs: a value broadcast once for all taps.
 
@@ -75,15 +105,15 @@ def build_spread(
         e, item = tile.e, ITEM_BYTES[dtype]
 
         def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
-            return row.sums(weights, values, lambda place: e.broadcast(x, place * item))
+            return row.sums(x, weights, values, lambda x, place: e.broadcast(x, place * item))
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu, again)
 
 
 def build_permute(
-    dtype: str, bits: int, fused: bool, relu: bool = False, **reach: int
+    dtype: str, bits: int, fused: bool, relu: bool = False, again: bool = False, **reach: int
 ) -> Callable[[int], int]:
     """Make the kernel of narrow groups: each input permuted to the lanes that need it.
 
@@ -111,7 +141,7 @@ def build_permute(
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu, again)
 
 
 def build_shuffle(
@@ -124,6 +154,7 @@ def build_shuffle(
     first: int,
     halves: int,
     relu: bool = False,
+    again: bool = False,
     **reach: int,
 ) -> Callable[[int], int]:
     """Make the kernel of narrow groups whose patterns are in the code, all channels of a group.
@@ -146,7 +177,7 @@ def build_shuffle(
 
         return lambda x, weights, values: tile.over_rows(x, weights, values, one)
 
-    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu)
+    return _kernel(dtype, bits, fused, Reach(**reach), taps, relu, again)
 
 
 def _kernel(
@@ -156,11 +187,13 @@ def _kernel(
     reach: Reach,
     taps: Callable[[Tile, _Row], Taps],
     relu: bool,
+    again: bool,
 ) -> Callable[[int], int]:
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
         tile = Tile(e, entry, reach.columns, 1, relu=relu)
-        tile.run(taps(tile, _Row(e, reach, fused=fused)))
+        zero = tile.common(words.ZERO) if again else None
+        tile.run(taps(tile, _Row(e, reach, fused=fused, again=zero)))
 
     return kernel(emit)
 

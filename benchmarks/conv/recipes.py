@@ -37,31 +37,40 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
 
 
 def _lanes_recipe(layout: Layout, micro: Micro, common: Arguments) -> Recipe:
+    factory, arguments = _lanes_factory(layout, micro, common)
+    products = micro.reach(layout.shape.stride[1], layout.shape.dilation[1]).products
+    products *= layout.shape.group_in if factory == "build_shuffle" else 1
+    # At an edge where many columns have no tap, a tile may need too many registers: then its inputs
+    # are loaded again for each tap; rows in a line are counted before.
+    last = _checked(LANES, factory, (*arguments, ("again", True)), products)
+    made = replace(_checked(LANES, factory, arguments, products), instead=last)
+    if not micro.rows:
+        return made
+    in_line = (*arguments[:-1], ("rows", micro.rows))
+    return replace(_checked(LANES, factory, in_line, products * micro.rows), instead=made)
+
+
+def _lanes_factory(layout: Layout, micro: Micro, common: Arguments) -> tuple[str, Arguments]:
+    """Return which kernel it is and its arguments; where rows may be in a line, counted ones."""
     shape, lanes = layout.shape, layout.tiling.lanes
     reach = micro.reach(shape.stride[1], shape.dilation[1])
     names = ("taps", "stride", "dilation", "before", "after")
     common += tuple((name, getattr(reach, name)) for name in names)
     if layout.tiling.strategy == "spread":
-        return _checked(LANES, "build_spread", common, reach.products)
+        return "build_spread", common
     if layout.tiling.strategy == "lanewise":
-        counted = _checked(LANES, "build_lanes", (*common, ("rows", 0)), reach.products)
-        if not micro.rows:
-            return counted
-        # At an edge where many columns have no tap, rows in a line may need too many registers.
-        count = reach.products * micro.rows
-        made = _checked(LANES, "build_lanes", (*common, ("rows", micro.rows)), count)
-        return replace(made, instead=counted)
+        return "build_lanes", (*common, ("rows", 0))
     if layout.indexed:
-        return _checked(LANES, "build_permute", common, reach.products)
+        return "build_permute", common
     slot_in, slot_out = slots(shape, lanes)
-    groups: Arguments = (
+    return "build_shuffle", (
+        *common,
         ("channels", shape.group_in),
         ("slot_in", slot_in),
         ("slot_out", slot_out),
         ("first", micro.first),
         ("halves", halves(shape, lanes)),
     )
-    return _checked(LANES, "build_shuffle", (*common, *groups), reach.products * shape.group_in)
 
 
 def _checked(module: str, factory: str, arguments: Arguments, count: int) -> Recipe:

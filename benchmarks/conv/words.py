@@ -44,7 +44,8 @@ INDICES = WEIGHTS_BLOCK
     X_CHANNEL,
     OUT_BLOCK,
     WEIGHTS_CHANNEL,
-) = range(9)
+    ZERO,
+) = range(10)
 SHARED_WORDS = 16
 BASES = 3
 
