@@ -81,7 +81,9 @@ def subjects() -> Iterator[Subject]:
         (*inner, "CHANNEL_BLOCKS", "WEIGHTS_BLOCK"),
         (*steps, "X_BLOCK"),
     )
-    yield Subject("planes", small((3, 2 * LANES), 1, WIDEST, blocks=2), inner, steps)
+    yield Subject("planes", small((5, 2 * LANES), 1, WIDEST, blocks=2), inner, steps)
+    few = small((3, 2 * LANES), 1, WIDEST, blocks=2)
+    yield Subject("few planes", few, ("TAPS",), steps)
     yield Subject("lanes", small((LANES + 3, LANES + 3), LANES + 3, WIDEST, taps=2))
     for bits in sorted({WIDEST.bits, NARROWEST.bits}):
         # More groups than a vector holds.

@@ -19,7 +19,8 @@ from roofline.physics.reach import lines_ahead
 class _Turn:
     """Some channels that lie side by side, of all columns and blocks of a tile.
 
-    `column` is what lies between the inputs of neighbouring columns, in bytes.
+    `column` is what lies between the inputs of neighbouring columns, in bytes; so does `plane`,
+    where channels lie in planes.
     """
 
     e: Emitter
@@ -28,6 +29,7 @@ class _Turn:
     blocks: int
     column: int
     channels: int
+    plane: Value | None = None
 
     @property
     def weights(self) -> int:
@@ -47,9 +49,10 @@ class _Turn:
             at = u * self.blocks * e.vector_bytes
             factors = [e.load(weights, at + n * e.vector_bytes) for n in range(self.blocks)]
             for j in range(self.columns):
-                value = e.broadcast(x, j * self.column + u * item)
+                value = e.broadcast(x, j * self.column + (u * item if self.plane is None else 0))
                 for place, factor in enumerate(factors, j * self.blocks):
                     sums[place] = multiply_add(value, factor, sums[place])
+            x = x if self.plane is None else e.advance(x, self.plane)
         return sums
 
 
@@ -106,19 +109,24 @@ def build_whole(
     columns: int,
     blocks: int,
     stride: int,
+    channels: int,
+    planar: bool,
     single: bool,
     relu: bool = False,
 ) -> Callable[[int], int]:
-    """Make the broadcast kernel of whole blocks of channels, for two blocks of outputs or more.
+    """Make the broadcast kernel without a loop over channels, for two blocks of outputs or more.
 
-    It has no loop over channels, and with a `single` tap none over rows and taps: up to a seventh
-    fewer instructions. Other arguments are those of `build_broadcast`.
+    Each block (or all planes, if `planar`) has so many `channels`. With a `single` tap there is no
+    loop over rows and taps, either: up to a seventh fewer instructions. Other arguments are those
+    of `build_broadcast`.
     """
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
         tile = Tile(e, entry, columns, blocks, relu=relu)
-        turn = _Turn(e, fused, columns, blocks, stride * ITEM_BYTES[dtype], e.lanes)
+        plane = tile.common(words.X_CHANNEL) if planar else None
+        column = stride * ITEM_BYTES[dtype]
+        turn = _Turn(e, fused, columns, blocks, column, channels, plane)
         x_block, weights_block = tile.common(words.X_BLOCK), tile.word(words.WEIGHTS_BLOCK)
 
         def tap(x: Value, weights: Value, values: list[Value]) -> tuple[Value, list[Value]]:

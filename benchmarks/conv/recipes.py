@@ -28,11 +28,13 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
         return _lanes_recipe(layout, micro, common)
     step = shape.stride[1] * layout.inputs.lanes
     common += (("blocks", micro.blocks), ("stride", step))
-    each = micro.columns * micro.blocks
+    each, planes = micro.columns * micro.blocks, planar(shape, tiling.lanes)
     if micro.whole:
-        single: Arguments = (("single", shape.kernel == (1, 1)),)
-        return _checked(MODULE, "build_whole", common + single, tiling.lanes * each)
-    turn = 1 if planar(shape, tiling.lanes) else unroll(tiling.lanes)
+        channels = shape.group_in if planes else tiling.lanes
+        whole: Arguments = (("channels", channels), ("planar", planes))
+        whole += (("single", shape.kernel == (1, 1)),)
+        return _checked(MODULE, "build_whole", common + whole, channels * each)
+    turn = 1 if planes else unroll(tiling.lanes)
     return _checked(MODULE, "build_broadcast", (*common, ("unroll", turn)), turn * each)
 
 

@@ -149,7 +149,7 @@ class _At:
     def _micro(self, span: Span, piece: Slice, *, relu: bool) -> Micro:
         tiling, group = self.layout.tiling, self.shape.group_in
         if tiling.strategy == "broadcast":
-            full = takes_whole(tiling.lanes, piece.depth, self.blocks)
+            full = takes_whole(self.shape, tiling.lanes, piece.depth, self.blocks)
             return Micro(span.columns, self.blocks, relu=relu, whole=full)
         first = 0
         if tiling.strategy == "permute" and not self.layout.indexed:

@@ -51,14 +51,14 @@ class Tile:
         init_step = choice(into, step, e.integer(0))
         weights = e.advance(self.common(words.WEIGHTS_BASE), self.word(words.WEIGHTS))
         steps = [self.word(words.X_TILE), step, init_step]
-        lines = []
+        later = []
         if ahead:
-            lines = [e.advance(self.common(words.WEIGHTS_BASE), self.word(words.AHEAD))]
+            later = [e.advance(self.common(words.WEIGHTS_BASE), self.word(words.AHEAD))]
             steps.append(self.word(words.AHEAD_TILE))
 
         def tile(carried: list[Value]) -> list[Value]:
-            x, out, init, *lines = carried
-            for first in lines:
+            x, out, init, *asked = carried
+            for first in asked:
                 self._ask_weights(first)
             started = self._loaded(init, column, block)
             self._stored(taps(x, weights, started), out)
@@ -67,7 +67,7 @@ class Tile:
         x = e.advance(self.common(words.X_BASE), self.word(words.X))
         out = e.advance(self.common(words.OUT_BASE), self.word(words.OUT))
         init = e.advance(base, self.word(words.INIT))
-        e.loop(self.word(words.TILES), [x, out, init, *lines], tile)
+        e.loop(self.word(words.TILES), [x, out, init, *later], tile)
 
     def ask(self, address: Value, offsets: Sequence[int]) -> None:
         """Ask for the cache lines so far from an address."""

@@ -26,14 +26,16 @@ def beside(shape: ConvShape, tiling: Tiling, span: Span, piece: Slice, blocks: i
     With each row a kernel asks for what the next tile reads.
     """
     rows, taps, lanes = len(span.kernel_rows), len(span.kernel_columns), tiling.lanes
-    between = 1 if planar(shape, lanes) else lanes
-    column = shape.stride[1] * between * ITEM_BYTES[shape.dtype]
+    planes = planar(shape, lanes)
+    column = shape.stride[1] * (1 if planes else lanes) * ITEM_BYTES[shape.dtype]
     ahead = len(lines_ahead(span.columns, column))
-    if not takes_whole(lanes, piece.depth, blocks):
+    if not takes_whole(shape, lanes, piece.depth, blocks):
         return LOOP * piece.turns + _TAP + (_ROW + ahead) / taps + _BLOCK / (taps * rows)
+    # An address moves on with each plane.
+    turn = LOOP + piece.depth * planes
     if shape.kernel == (1, 1):
-        return LOOP + ahead
-    return LOOP + (_ROW + ahead) / taps + _WHOLE_BLOCK / (taps * rows)
+        return turn + ahead
+    return turn + (_ROW + ahead) / taps + _WHOLE_BLOCK / (taps * rows)
 
 
 def asking(

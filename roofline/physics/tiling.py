@@ -17,6 +17,8 @@ from roofline.records import ConvShape, Scalar, Traffic
 
 # Channels that one turn of the innermost loop takes, where a block holds whole vectors of them.
 UNROLL = 4
+# Channel planes that are read without a loop over them.
+MOST_PLANES = 4
 # Kernel rows of a depthwise tile that follow each other without a loop.
 MOST_ROWS = 3
 # Bits of a vector in which instructions move lanes within each half as they load.
@@ -104,12 +106,13 @@ def unroll(lanes: int) -> int:
     return min(UNROLL, lanes)
 
 
-def takes_whole(lanes: int, depth: int, blocks: int) -> bool:
-    """Whether the broadcast kernel is one without a loop over channels, whose blocks are whole.
+def takes_whole(shape: ConvShape, lanes: int, depth: int, blocks: int) -> bool:
+    """Whether the broadcast kernel has no loop over channels: of whole blocks, or of few planes.
 
     With one block of outputs the compiler would load more weights ahead than registers hold.
     """
-    return depth == lanes and blocks > 1
+    most = MOST_PLANES if planar(shape, lanes) else lanes
+    return blocks > 1 and (depth == lanes or depth <= most < lanes)
 
 
 def rows_at_once(shape: ConvShape, tiling: Tiling) -> int:
