@@ -80,12 +80,18 @@ def test_all_weights_but_the_first_are_asked_for_before_their_use(layout: Layout
     assume(layout.tiling.strategy == "broadcast")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spans, "_STAYING", 0)
+        assume(spans.asks(layout.shape, layout.tiling.lanes))
         found = [call for call in calls_of(layout) if call.micro.blocks]
     assume(found)
     shape, tiling = layout.shape, layout.tiling
     blocks = min(tiling.blocks, out_blocks(shape, tiling.lanes))
     first = spans.slice_bytes(shape, tiling, spans.slices(shape, tiling)[0], blocks)
     assert asked_of(found) >= set(range(first // 4, layout.factors * layout.item // 4))
+
+
+def test_weights_of_taps_outside_of_the_image_are_not_asked_for() -> None:
+    large = replace(DENSE, in_channels=512, out_channels=64, height=1, width=1)
+    assert not any(call.ahead_tile for call in calls_of(Layout(large, replace(CUT, columns=1))))
 
 
 def test_few_weights_are_not_asked_for() -> None:

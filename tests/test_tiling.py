@@ -363,3 +363,19 @@ def test_a_row_that_leaves_one_tap_over_has_no_wider_tile_than_one_tap() -> None
     )
     one = choice.widest_permuted(shape, AVX2, 1)
     assert choice.widest_permuted(shape, AVX2, 2) == one < choice.widest_permuted(shape, AVX2, 3)
+
+
+@pytest.mark.parametrize(
+    ("vector", "width", "outputs", "expected"),
+    [
+        (AVX2, 3, 64, "spread"),
+        (AVX2, 5, 64, "broadcast"),
+        (AVX2, 5, 8, "spread"),
+        (AVX512, 7, 64, "spread"),
+    ],
+)
+def test_one_channel_is_spread_where_a_row_of_taps_fits_registers(
+    vector: Vector, width: int, outputs: int, expected: str
+) -> None:
+    shape = conv(1, outputs, 40, width)
+    assert choose(shape, vector, MACHINE).strategy == expected

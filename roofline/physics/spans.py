@@ -19,6 +19,7 @@ from roofline.physics.tiling import (
     out_blocks,
     planar,
     split,
+    touched_taps,
     unroll,
 )
 from roofline.physics.workload import ITEM_BYTES, valid_taps
@@ -203,10 +204,14 @@ def slice_bytes(shape: ConvShape, tiling: Tiling, piece: Slice, blocks: int) -> 
 
 
 def asks(shape: ConvShape, lanes: int) -> bool:
-    """Whether broadcast kernels ask for weights before their use: not where all stay in L1."""
-    outputs = shape.groups * out_blocks(shape, lanes) * lanes
-    weights = outputs * shape.group_in * math.prod(shape.kernel)
-    return weights * ITEM_BYTES[shape.dtype] > _STAYING
+    """Whether broadcast kernels ask for weights before their use.
+
+    Not where all stay in L1, nor where some are never used: taps that fall on no input.
+    """
+    outputs, taps = shape.groups * out_blocks(shape, lanes) * lanes, math.prod(shape.kernel)
+    if outputs * shape.group_in * taps * ITEM_BYTES[shape.dtype] <= _STAYING:
+        return False
+    return touched_taps(shape) == taps
 
 
 def owner(done: float, cost: float, total: float, threads: int) -> int:

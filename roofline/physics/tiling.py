@@ -23,6 +23,8 @@ MOST_PLANES = 4
 MOST_ROWS = 3
 # Bits of a vector in which instructions move lanes within each half as they load.
 _TWO_HALVES = 256
+# Taps of a row that 16 registers hold at once beside a tile of single vectors.
+_FEW_TAPS = 3
 _NUMBERS = ("columns", "taps", "blocks", "rows", "chunk")
 
 
@@ -60,8 +62,9 @@ class Tiling:
 def from_parameters(shape: ConvShape, lanes: int, parameters: Mapping[str, Scalar]) -> Tiling:
     """Return the tiling whose `parameters` these are."""
     kind, taps = strategy(shape, lanes), parameters["tile_taps"] or 1
-    # Older kernels broadcast each input once a tap.
-    kind = "broadcast" if kind == "spread" and taps == 1 else kind
+    if shape.group_in == 1 and kind in ("broadcast", "spread"):
+        # Kernels of other versions may have run the other way.
+        kind = "broadcast" if taps == 1 else "spread"
     return Tiling(
         strategy=kind,
         lanes=lanes,
@@ -87,12 +90,22 @@ def strategy(shape: ConvShape, lanes: int) -> str:
     narrow = max(shape.group_in, shape.group_out) <= lanes // 2
     if shape.groups > 1 and narrow:
         return "permute"
-    return "spread" if shape.group_in == 1 and _shares_inputs(shape) else "broadcast"
+    return "spread" if _spreads(shape, lanes) else "broadcast"
 
 
 def by_output(shape: ConvShape, lanes: int) -> bool:
     """Whether lanes are output channels, of one group; else they are channels of the input, too."""
     return strategy(shape, lanes) in ("broadcast", "spread")
+
+
+def _spreads(shape: ConvShape, lanes: int) -> bool:
+    """Whether one input channel's values serve all taps of a row while they are in registers."""
+    if shape.group_in > 1 or not _shares_inputs(shape):
+        return False
+    # Where registers hold only some taps of a row at once, sums would go to memory in between; but
+    # broadcast kernels want two blocks of outputs.
+    few = 8 * lanes * ITEM_BYTES[shape.dtype] <= _TWO_HALVES
+    return not few or shape.kernel[1] <= _FEW_TAPS or out_blocks(shape, lanes) == 1
 
 
 def _shares_inputs(shape: ConvShape) -> bool:
