@@ -108,9 +108,16 @@ def _words(inside: Inside, work: Work, vector: Vector) -> dict[str, str]:
         "chain": f"a {_tile_words(cut)} has too few sums to hide {inside.core.latency:g} cycles "
         "of latency",
         "front end": "the core's other thread takes some of the turns in which instructions start",
-        "calls": f"{significant(inside.core.call)} cycles from one run of equal tiles to the next",
+        "calls": _calls_words(inside),
         anatomy.BALANCE: "the threads' shares of the work are unequal",
     }
+
+
+def _calls_words(inside: Inside) -> str:
+    text = f"{significant(inside.core.call)} cycles from one run of equal tiles to the next"
+    if inside.tiling.strategy != "broadcast":
+        return text
+    return f"{text}, {significant(inside.core.exit)} for the branch that ends each tile's loops"
 
 
 def _flops_words(work: Work) -> str:

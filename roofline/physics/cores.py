@@ -21,6 +21,7 @@ class Core:
         window: instructions under way at once: how far a core looks ahead of its oldest.
         call: cycles from one micro-kernel's last instruction to the next one's first, with the
             mispredicted branch that ends a loop.
+        exit: cycles that a mispredicted branch costs: one ends the loops of a tile.
         source: citation.
 
     """
@@ -33,11 +34,13 @@ class Core:
     call: float
     source: str
     window: float = 224
+    exit: float = 0
 
 
 # An empty call takes 9 cycles (the `call` ceiling, as measured on Zen 4); the branch that ends a
 # loop otherwise than the last time costs about 16 on cores of this kind.
-_CALL = 25
+_EXIT = 16
+_CALL = 9 + _EXIT
 _LLVM = "LLVM's scheduling models"
 _INTEL_512 = Core(
     latency=4,
@@ -46,6 +49,7 @@ _INTEL_512 = Core(
     permutes=1,
     arithmetic=2,
     call=_CALL,
+    exit=_EXIT,
     source="Intel, Optimization Reference Manual, order 248966, and "
     f"{_LLVM} SkylakeServer, IceLake, SapphireRapids: 512-bit multiply-add on ports 0 and 5 (or 0 "
     "alone), permutation on 5",
@@ -66,6 +70,7 @@ _ZEN3_256 = Core(
     permutes=2,
     arithmetic=3,
     call=_CALL,
+    exit=_EXIT,
     window=256,
     source="AMD, optimization guide of Family 19h, pub. 56665: multiply-add on pipes 0 and 1, "
     "permutation on 1 and 2, 256 instructions under way; permutations within 128 bits were timed "
@@ -78,6 +83,7 @@ _ZEN4_512 = Core(
     permutes=1,
     arithmetic=1.5,
     call=_CALL,
+    exit=_EXIT,
     source="AMD, optimization guide of Zen 4, pub. 57647: 512-bit instructions take two cycles of "
     "a 256-bit pipe (multiply-add on 0 and 1, permutation on 1 and 2), as do stores; that a "
     "broadcast fills both halves, too, was timed on a Zen 4 server core, as all the rest",

@@ -205,11 +205,12 @@ class _Kernels:
         if self.tiling.strategy == "broadcast":
             loop = beside(self.shape, self.tiling, span, piece, blocks) / piece.depth
             turns, step = rows * taps * channels, _broadcast(span.columns, blocks, loop)
-            products = each * taps
+            products, end = each * taps, self.core.exit / self.rates.hertz
         else:
             turns, step = rows * channels, _row(self._reach(span), self.tiling, self._loop(rows))
-            products = step.multiplies
-        tile = _tile(turns, step, self.core, self.rates) + _ends(each, self.core, self.rates)
+            # A tile that is one loop, or none, ends as the one before.
+            products, end = step.multiplies, 0.0
+        tile = _tile(turns, step, self.core, self.rates) + _ends(each, self.core, self.rates) + end
         cost = span.tiles * products * rows * piece.blocks * piece.turns
         return Unit(cost, span.tiles * tile + self.core.call / self.rates.hertz)
 
