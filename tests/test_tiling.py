@@ -263,11 +263,14 @@ def test_data_beyond_a_core_s_own_caches_is_read_along_its_rows() -> None:
 LARGE = machine(l2=512 * KIB, l3=32768 * KIB)
 
 
-def test_short_rows_are_not_worth_a_call_each_but_for_memory() -> None:
-    short = conv(512, 512, 28, groups=512)
+def test_short_rows_are_not_worth_a_call_each() -> None:
+    small, short = conv(512, 512, 28, groups=512), conv(2048, 2048, 14, groups=2048)
+    assert not choose(small, AVX512, machine(l2=2048 * KIB, l3=32768 * KIB)).along
+    assert choose(small, AVX512, LARGE).along
+    # Not even where memory alone has room for them.
     assert not choose(short, AVX512, LARGE).along
-    assert choose(short, AVX512, machine(l2=512 * KIB, l3=4096 * KIB)).along
-    # Longer rows, of which a page holds one; the same rows, of more work.
+    assert not choose(short, AVX512, machine(l2=512 * KIB, l3=1024 * KIB)).along
+    # Rows of which a page holds one.
     assert not choose(conv(256, 256, 56, 1, groups=256, stride=(2, 2)), AVX2, LARGE).along
     assert choose(conv(64, 64, 150, 1, groups=64, stride=(2, 2)), AVX2, LARGE).along
 

@@ -9,7 +9,9 @@ is inside.
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
+from roofline.physics.remembered import remembered
 from roofline.physics.roof import (
     MEMORY,
     Pick,
@@ -64,19 +66,27 @@ def level_of(calibration: Calibration, threads: int, footprint_bytes: float) -> 
 
     What was found counts before what is reported.
     """
+    held = _held(calibration, threads)
+    return next((level for level, size in held if footprint_bytes <= size), MEMORY)
+
+
+@remembered
+def _held(calibration: Calibration, threads: int) -> Sequence[tuple[str, float]]:
+    """Return how many bytes the caches of each level hold, of all threads together."""
+    held = []
     for level in cache_levels(calibration):
         found = [c for c in calibration.ceilings if (c.kind, c.level) == ("capacity", level)]
         sizes = [c.typical for c in found] or [
             float(c.size_bytes) for c in caches(calibration.machine, level)
         ]
-        if sizes and footprint_bytes <= max(sizes) * instances(calibration, threads, level):
-            return level
-    return MEMORY
+        if sizes:
+            held.append((level, max(sizes) * instances(calibration, threads, level)))
+    return held
 
 
 def interpolate(points: Points, size: float) -> float:
     """Return a curve's value at a size: linear in the logarithms, constant beyond both ends."""
-    place = bisect_right([point[0] for point in points], size)
+    place = bisect_right(points, size, key=itemgetter(0))
     if place in (0, len(points)):
         return points[0 if place == 0 else -1][1]
     (near, slow), (far, fast) = points[place - 1], points[place]
@@ -147,6 +157,7 @@ def _outward(calibration: Calibration, level: str) -> Iterator[str]:
     return (name.lower() for name in names[names.index(level) :])
 
 
+@remembered
 def _swing(calibration: Calibration, threads: int, level: str, direction: str, pick: Pick) -> float:
     """Return how far a level's best or worst round lies from the typical one; reads for triads."""
     for kind in (direction, "read"):
@@ -156,6 +167,7 @@ def _swing(calibration: Calibration, threads: int, level: str, direction: str, p
     return 1.0
 
 
+@remembered
 def _ceiling(
     calibration: Calibration, threads: int, name: str, pick: Pick = "typical"
 ) -> float | None:
@@ -163,6 +175,7 @@ def _ceiling(
     return None if ceiling is None else value(ceiling, pick)
 
 
+@remembered
 def _memory_triad(calibration: Calibration, threads: int, pick: Pick) -> float | None:
     ceiling = calibration.ceiling("dram-triad", threads) or triad_ceiling(calibration, threads)
     return None if ceiling is None else value(ceiling, pick)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from roofline.physics.remembered import remembered
 from roofline.physics.roof import (
     MEMORY,
     bandwidths,
@@ -57,6 +58,7 @@ class Limits:
     levels: tuple[Level, ...]
 
 
+@remembered
 def limits(calibration: Calibration, threads: int, dtype: str) -> Limits | None:
     """Return the best that a calibration saw of a team, or None without a compute ceiling."""
     compute = compute_ceiling(calibration, threads, dtype)

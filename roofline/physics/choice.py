@@ -37,9 +37,10 @@ _PIPES, _LOADS, _LATENCY = 2, 2, 4.25
 # other thread takes its part of loads and of the front end first.
 _LOAD_PENALTY = 0.15
 # Tensors several times as large as a core's second cache come from beyond it; where channels are
-# lanes, down a column is as good until they are ten times as large (Zen 3). A row of tiles has up
-# to three calls (both ends, and between them) of 25 cycles each, see `cores`.
-_BEYOND, _FAR_BEYOND, _ROW_CALLS = 2, 10, 3 * 25
+# lanes, down a column is as good until they are six times as large (Zen 3). A row of tiles has up
+# to three calls (both ends, and between them) of 25 cycles each, see `cores`: one that computes no
+# longer stays slower along rows, however large the tensors are.
+_BEYOND, _FAR_BEYOND, _ROW_CALLS = 2, 6, 3 * 25
 # Hardware fetches ahead within a page.
 _PAGE = 4096
 # Taps of a kernel row that are kept in registers at once where channels are lanes.
@@ -91,11 +92,11 @@ def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
         return wide or len(split(shape.out_width, tiling.columns)) > tiling.rows
     if size <= min(_FAR_BEYOND * caches[2], caches[3] // 2):
         return False
-    if wide or size > caches[3] // 2:
+    if wide:
         return True
     channels = min(tiling.chunk * tiling.lanes, shape.group_in)
     multiplies = shape.out_width * math.prod(shape.kernel) * channels * tiling.blocks
-    return multiplies / _PIPES > 2 * _ROW_CALLS
+    return multiplies / _PIPES > _ROW_CALLS
 
 
 def cycles(columns: int, blocks: int) -> float:

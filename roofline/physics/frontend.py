@@ -9,6 +9,7 @@ import math
 
 from roofline.physics.isa import Vector
 from roofline.physics.pipes import BELOW, NEEDED, PAIRED
+from roofline.physics.remembered import remembered
 from roofline.physics.roof import Pick, value
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import Calibration, Ceiling
@@ -19,6 +20,7 @@ _FLOPS = {"fma+add": 3, "mul+add": 2}
 _ABLE = 3.2
 
 
+@remembered
 def starts(calibration: Calibration, threads: int, vector: Vector, dtype: str, pick: Pick) -> float:
     """Return the instructions that one of a team's threads starts in a second.
 

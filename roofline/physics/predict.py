@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from roofline.errors import RooflineError
 from roofline.physics.again import Again
 from roofline.physics.bandwidth import transfer_seconds
+from roofline.physics.remembered import remembered
 from roofline.physics.roof import (
     MEMORY,
     Pick,
@@ -100,6 +101,7 @@ def predict(
     )
 
 
+@remembered
 def overhead(calibration: Calibration, threads: int) -> float:
     """Return what meeting at a barrier costs a team each call, in seconds: nothing for one."""
     barrier = calibration.ceiling("barrier", threads) if threads > 1 else None

@@ -17,6 +17,7 @@ from roofline.physics.frontend import starts
 from roofline.physics.isa import Vector
 from roofline.physics.loops import LOOP, asking, beside
 from roofline.physics.reach import Reach
+from roofline.physics.remembered import remembered
 from roofline.physics.roof import PICKS, Pick, compute_ceiling, value
 from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
 from roofline.physics.tiling import (
@@ -70,6 +71,7 @@ class Step:
         return self.multiplies + self.loads + self.broadcasts + self.loop
 
 
+@remembered
 def rates(
     calibration: Calibration, threads: int, vector: Vector, dtype: str, pick: Pick
 ) -> Rates | None:

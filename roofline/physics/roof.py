@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from roofline.physics.remembered import remembered
 from roofline.records import (
     Cache,
     Calibration,
@@ -22,9 +23,6 @@ ROOF_MIXES = ("fma", "mul+add")
 MEMORY = "DRAM"
 SHARED = "of its cores here"
 Curve = tuple[tuple[float, float], ...]
-# A prediction asks for the same few curves again and again: their medians are taken once.
-_CURVES: dict[tuple[int, str, int], tuple[Calibration, Curve]] = {}
-_MOST_CURVES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +77,7 @@ def bound_by(roof: Roof, intensity: float) -> str | None:
     return "compute" if intensity >= roof.knee else "memory"
 
 
+@remembered
 def paper_roof(calibration: Calibration, threads: int, dtype: str = "float32") -> Roof | None:
     """Return what paper promises these threads, or None when it promises nothing."""
     compute = _theory(compute_ceiling(calibration, threads, dtype))
@@ -110,6 +109,7 @@ def clock_roof(calibration: Calibration, threads: int, dtype: str = "float32") -
     )
 
 
+@remembered
 def achieved_roof(calibration: Calibration, threads: int, dtype: str = "float32") -> Roof | None:
     """Return the measured roof: the widest FMA and the faster DRAM triad, typical values."""
     compute = compute_ceiling(calibration, threads, dtype)
@@ -125,6 +125,7 @@ def achieved_roof(calibration: Calibration, threads: int, dtype: str = "float32"
     )
 
 
+@remembered
 def compute_ceiling(calibration: Calibration, threads: int, dtype: str) -> Ceiling | None:
     """Return the ceiling that a roof stands on: FMA before mul+add, then the widest vector."""
     found = [
@@ -135,17 +136,20 @@ def compute_ceiling(calibration: Calibration, threads: int, dtype: str) -> Ceili
     return max(found, key=lambda c: (c.mix == "fma", c.bits or 0, c.typical), default=None)
 
 
+@remembered
 def triads(calibration: Calibration, threads: int) -> tuple[Ceiling, ...]:
     """Return the DRAM triads of that many threads, the fastest first (as STREAM would rank)."""
     found = [c for c in bandwidths(calibration, threads, MEMORY) if c.direction == "triad"]
     return tuple(sorted(found, key=lambda c: c.typical, reverse=True))
 
 
+@remembered
 def triad_ceiling(calibration: Calibration, threads: int) -> Ceiling | None:
     """Return the fastest DRAM triad, whichever kind of store it uses."""
     return next(iter(triads(calibration, threads)), None)
 
 
+@remembered
 def memory_theory(calibration: Calibration, threads: int) -> Theoretical | None:
     """Return the paper figure of the memory, from whichever DRAM ceiling carries it."""
     ranked = (*triads(calibration, threads), *bandwidths(calibration, threads, MEMORY))
@@ -163,6 +167,7 @@ def level_bandwidths(calibration: Calibration, threads: int) -> Mapping[str, Cei
     return {c.level: c for c in sorted(reads, key=lambda c: c.level or "") if c.level}
 
 
+@remembered
 def team_sizes(calibration: Calibration) -> tuple[int, ...]:
     """Return the numbers of threads that rates were measured with, ascending."""
     rates = ("compute", "bandwidth")
@@ -174,6 +179,7 @@ def value(ceiling: Ceiling, pick: Pick) -> float:
     return {"typical": ceiling.typical, "high": ceiling.high, "low": ceiling.low}[pick]
 
 
+@remembered
 def bandwidths(calibration: Calibration, threads: int, level: str) -> tuple[Ceiling, ...]:
     """Return every bandwidth ceiling of a level and team, whatever its direction."""
     wanted = ("bandwidth", threads, level)
@@ -185,6 +191,7 @@ def caches(machine: MachineSpec, level: str) -> tuple[Cache, ...]:
     return tuple(c for c in machine.caches if c.kind != "instruction" and f"L{c.level}" == level)
 
 
+@remembered
 def cache_levels(calibration: Calibration) -> tuple[str, ...]:
     """Return "L1" to the outermost cache that is reported or was found, nearest first."""
     found = [c.level[1:] for c in calibration.ceilings if c.level and _is_cache(c.level)]
@@ -193,6 +200,7 @@ def cache_levels(calibration: Calibration) -> tuple[str, ...]:
     return tuple(f"L{number}" for number in range(1, last + 1))
 
 
+@remembered
 def instances(calibration: Calibration, threads: int, level: str) -> int:
     """Return how many caches of a level that many cores have between them, at most.
 
@@ -208,19 +216,9 @@ def instances(calibration: Calibration, threads: int, level: str) -> int:
     return min(threads, math.ceil(cores / max(1, min(sharing))))
 
 
+@remembered
 def curve(calibration: Calibration, benchmark: str, threads: int) -> Curve:
     """Return (working set in bytes, typical bytes/s) of a curve, by ascending working set."""
-    key = (id(calibration), benchmark, threads)
-    # A record that is held keeps its identity from becoming another's.
-    held = _CURVES.get(key)
-    if held is None:
-        if len(_CURVES) >= _MOST_CURVES:
-            _CURVES.clear()
-        held = _CURVES[key] = (calibration, _curve(calibration, benchmark, threads))
-    return held[1]
-
-
-def _curve(calibration: Calibration, benchmark: str, threads: int) -> Curve:
     points = [
         (float(m.case.working_set_bytes), m.work.bytes_touched.total / _median_seconds(m))
         for m in calibration.measurements
