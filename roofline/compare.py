@@ -216,7 +216,8 @@ def _fitted(
         return answer
     for line in told(fit, answer.machine):
         _say(options, line)
-    seen = sum(row.shape in fitted_shapes(fit) for row in answer.rows)
+    shapes = fitted_shapes(fit)
+    seen = sum(row.shape in shapes for row in answer.rows)
     if seen:
         _say(options, f"fit: {seen} of these layers were fitted: they stay without rungs e and f")
     return with_fit(answer, fit, runner, tolerance=tolerance)

@@ -11,6 +11,7 @@ from roofline import physics
 from roofline.comparing.runner import Runner
 from roofline.physics import cross, efficiency, judge
 from roofline.physics.efficiency import Parts, parts_of
+from roofline.physics.remembered import remembered
 from roofline.physics.residual import SIZES, features, residual
 from roofline.physics.tiling import lanes_of
 from roofline.records import ConvShape, Efficiency, Member, Prediction, Report
@@ -18,7 +19,8 @@ from roofline.records import ConvShape, Efficiency, Member, Prediction, Report
 # What rung d of a layer follows from, and what is made of it.
 _TELLING = (
     *("again", "bandwidth", "cache_shares", "choice", "cores", "efficiency", "frontend", "library"),
-    *("loops", "predict", "pressure", "reach", "residual", "roof", "spans", "tiling", "workload"),
+    *("loops", "predict", "pressure", "reach", "residual", "roof", "spans", "tally"),
+    *("tiling", "workload"),
 )
 # So far beyond the fitted layers, as a share of what they span, is not far.
 _SLACK = 0.01
@@ -129,16 +131,17 @@ def _interval(
         # Nobody saw how far it lies from times here: what the calibration's rounds leave open.
         scale = seconds / prediction.seconds
         return prediction.low * scale, prediction.high * scale
-    low, high = cross.interval(logarithms, *_scores(fit.record, shape))
+    low, high = cross.interval(logarithms, *_scores(fit.record, shape.conv_class))
     return min(low, seconds), max(high, seconds)
 
 
-def _scores(record: Efficiency, shape: ConvShape) -> tuple[list[int], list[float]]:
+@remembered
+def _scores(record: Efficiency, conv_class: str) -> tuple[list[int], list[float]]:
     """Return folds and residuals of the layers that tell of a new one: of its class, if enough."""
     alike = [
         number
         for number, timing in enumerate(record.timings)
-        if timing.shape.conv_class == shape.conv_class
+        if timing.shape.conv_class == conv_class
     ]
     if len(alike) < cross.ENOUGH:
         alike = list(range(len(record.timings)))

@@ -22,7 +22,7 @@ from roofline.physics.tiling import (
     touched_taps,
     traffic,
 )
-from roofline.physics.workload import ITEM_BYTES, touched_positions
+from roofline.physics.workload import ITEM_BYTES, counts, touched_lines
 from roofline.records import ConvShape, Traffic
 
 # Bytes that caches move at once, on every core that is known here.
@@ -56,10 +56,10 @@ def _between(shape: ConvShape, tiling: Tiling) -> int:
     """Return the bytes of whole cache lines of the input that no tap touches."""
     item, lanes = ITEM_BYTES[shape.dtype], tiling.lanes
     place = item if planar(shape, lanes) else lanes * item
-    rows, columns = (touched_positions(shape, axis) for axis in (0, 1))
-    lines = len({column * place // LINE_BYTES for column in columns})
+    rows, columns = (counts(shape, axis).touched for axis in (0, 1))
+    lines = touched_lines(shape, place, LINE_BYTES)
     planes = shape.batch * (input_lanes(shape, lanes) * item // place)
-    return planes * len(rows) * max(0, lines * LINE_BYTES - len(columns) * place)
+    return planes * rows * max(0, lines * LINE_BYTES - columns * place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class _Tensors:
 
 def _tensors(shape: ConvShape, tiling: Tiling) -> _Tensors:
     item, lanes = ITEM_BYTES[shape.dtype], tiling.lanes
-    rows, columns = (len(touched_positions(shape, axis)) for axis in (0, 1))
+    rows, columns = (counts(shape, axis).touched for axis in (0, 1))
     outputs, places = output_lanes(shape, lanes), shape.out_height * shape.out_width
     return _Tensors(
         inputs=item * shape.batch * rows * columns * input_lanes(shape, lanes),

@@ -8,12 +8,14 @@ is inside.
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 
 from roofline.physics.remembered import remembered
 from roofline.physics.roof import (
     MEMORY,
+    PICKS,
     Pick,
     cache_levels,
     caches,
@@ -25,6 +27,8 @@ from roofline.physics.roof import (
 from roofline.records import Calibration, Traffic
 
 Points = Sequence[tuple[float, float]]
+Rates = Mapping[Pick, tuple[float, float]]
+"""Bytes/s of reads and of writes."""
 
 
 def transfer_seconds(
@@ -52,13 +56,26 @@ def transfer_seconds(
         the other; None where the calibration knows no bandwidth.
 
     """
+    found = transfers(calibration, threads, traffic, footprint_bytes, cold=cold)
+    return None if found is None else (found[0], found[1][pick])
+
+
+def transfers(
+    calibration: Calibration,
+    threads: int,
+    traffic: Traffic,
+    footprint_bytes: float,
+    *,
+    cold: bool = False,
+) -> tuple[str, Mapping[Pick, float]] | None:
+    """Return the same by every pick; see `transfer_seconds`."""
     level = MEMORY if cold else level_of(calibration, threads, footprint_bytes)
-    size = math.inf if cold else footprint_bytes
-    read = _read_rate(calibration, threads, level, size, pick)
-    write = _write_rate(calibration, threads, level, size, pick)
-    if read is None or write is None:
+    rates = _rates(_place(calibration, threads, level), math.inf if cold else footprint_bytes)
+    if rates is None:
         return None
-    return level, traffic.read / read + traffic.written / write
+    return level, {
+        pick: traffic.read / read + traffic.written / write for pick, (read, write) in rates.items()
+    }
 
 
 def level_of(calibration: Calibration, threads: int, footprint_bytes: float) -> str:
@@ -66,8 +83,10 @@ def level_of(calibration: Calibration, threads: int, footprint_bytes: float) -> 
 
     What was found counts before what is reported.
     """
-    held = _held(calibration, threads)
-    return next((level for level, size in held if footprint_bytes <= size), MEMORY)
+    for level, size in _held(calibration, threads):
+        if footprint_bytes <= size:
+            return level
+    return MEMORY
 
 
 @remembered
@@ -94,12 +113,86 @@ def interpolate(points: Points, size: float) -> float:
     return slow * math.pow(fast / slow, share)
 
 
-def _read_rate(
-    calibration: Calibration, threads: int, level: str, size: float, pick: Pick
-) -> float | None:
-    rate = _on_curve(calibration, "read-curve", threads, level, size)
-    if rate is not None:
-        return rate * _swing(calibration, threads, level, "read", pick)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """What a team gets from a level, in bytes/s; None where nothing tells.
+
+    Attributes:
+        reads, triads: curves, empty where the team has none.
+        ends: whether footprints beyond a curve's last point are not on it.
+        read: where no curve tells, by pick.
+        triad: the same, typically; or else as a share of the reads.
+        memory: what memory writes, by pick.
+        read_swing, triad_swing: how far rounds lie from the typical one, by pick.
+
+    """
+
+    reads: Points
+    triads: Points
+    ends: bool
+    read: Mapping[Pick, float | None]
+    triad: float | None
+    triad_share: float | None
+    memory: Mapping[Pick, float | None]
+    read_swing: Mapping[Pick, float]
+    triad_swing: Mapping[Pick, float]
+
+
+@remembered
+def _place(calibration: Calibration, threads: int, level: str) -> _Place:
+    far = level == MEMORY
+    return _Place(
+        reads=curve(calibration, "read-curve", threads),
+        triads=curve(calibration, "triad-curve", threads),
+        ends=far,
+        read={pick: _level_read(calibration, threads, level, pick) for pick in PICKS},
+        # Memory's own figure says more.
+        triad=None if far else _ceiling(calibration, threads, f"{level.lower()}-triad"),
+        triad_share=None if far else _triad_share(calibration, level),
+        memory={pick: _memory_write(calibration, threads, pick) for pick in PICKS},
+        read_swing={pick: _swing(calibration, threads, level, "read", pick) for pick in PICKS},
+        triad_swing={pick: _swing(calibration, threads, level, "triad", pick) for pick in PICKS},
+    )
+
+
+def _rates(place: _Place, size: float) -> Rates | None:
+    """Return a place's rates at a footprint.
+
+    A write costs at least what memory writes and at most what a triad reaches.
+    """
+    read = _on_curve(place, place.reads, size)
+    # Split at typical values: two rates that are picked apart would split into nonsense.
+    write = _typical_write(place, place.read["typical"] if read is None else read, size)
+    found: dict[Pick, tuple[float, float]] = {}
+    for pick in PICKS:
+        reads = place.read[pick] if read is None else read * place.read_swing[pick]
+        writes = place.memory[pick]
+        if write is not None:
+            writes = max(write * place.triad_swing[pick], writes or 0.0)
+        if reads is None or writes is None:
+            return None
+        found[pick] = reads, writes
+    return found
+
+
+def _typical_write(place: _Place, read: float | None, size: float) -> float | None:
+    """Return what a triad leaves for its writes; None where memory's own figure says more."""
+    triad = _on_curve(place, place.triads, size)
+    triad = place.triad if triad is None else triad
+    if triad is None and read and place.triad_share:
+        triad = read * place.triad_share
+    if read is None or triad is None:
+        return None
+    return 1 / max(3 / triad - 2 / read, 1 / triad)
+
+
+def _on_curve(place: _Place, points: Points, size: float) -> float | None:
+    if not points or (place.ends and size > points[-1][0]):
+        return None
+    return interpolate(points, size)
+
+
+def _level_read(calibration: Calibration, threads: int, level: str, pick: Pick) -> float | None:
     for outer in _outward(calibration, level):
         rate = _ceiling(calibration, threads, f"{outer}-read", pick)
         if rate is not None:
@@ -107,49 +200,16 @@ def _read_rate(
     return _memory_triad(calibration, threads, pick)
 
 
-def _write_rate(
-    calibration: Calibration, threads: int, level: str, size: float, pick: Pick
-) -> float | None:
-    """Return the cost of a write, at least what memory writes and at most what a triad reaches."""
-    memory = _ceiling(calibration, threads, "dram-write", pick)
-    if memory is None:
-        memory = _memory_triad(calibration, threads, pick)
-    read = _read_rate(calibration, threads, level, size, "typical")
-    triad = _triad_rate(calibration, threads, level, size)
-    if read is None or triad is None:
-        return memory
-    # Split at typical values: two rates that are picked apart would split into nonsense.
-    rate = _split(read, triad) * _swing(calibration, threads, level, "triad", pick)
-    return max(rate, memory or 0.0)
-
-
-def _split(read: float, triad: float) -> float:
-    cost = 3 / triad - 2 / read
-    return 1 / max(cost, 1 / triad)
-
-
-def _triad_rate(calibration: Calibration, threads: int, level: str, size: float) -> float | None:
-    """Return the typical triad at a footprint; None where memory's own figure says more."""
-    rate = _on_curve(calibration, "triad-curve", threads, level, size)
-    if rate is not None or level == MEMORY:
-        return rate
+def _triad_share(calibration: Calibration, level: str) -> float | None:
+    """Return one thread's triads as a share of its reads: a short plan has no triads of a team."""
     name = level.lower()
-    rate = _ceiling(calibration, threads, f"{name}-triad")
-    read = _read_rate(calibration, threads, level, size, "typical")
-    alone, alone_read = (_ceiling(calibration, 1, f"{name}-{kind}") for kind in ("triad", "read"))
-    if rate is None and read and alone and alone_read:
-        # A short plan has no triads of a team: they relate to its reads as on one thread.
-        rate = read * alone / alone_read
-    return rate
+    triad, read = (_ceiling(calibration, 1, f"{name}-{kind}") for kind in ("triad", "read"))
+    return triad / read if triad and read else None
 
 
-def _on_curve(
-    calibration: Calibration, benchmark: str, threads: int, level: str, size: float
-) -> float | None:
-    points = curve(calibration, benchmark, threads)
-    if not points or (level == MEMORY and size > points[-1][0]):
-        return None
-    return interpolate(points, size)
+def _memory_write(calibration: Calibration, threads: int, pick: Pick) -> float | None:
+    rate = _ceiling(calibration, threads, "dram-write", pick)
+    return _memory_triad(calibration, threads, pick) if rate is None else rate
 
 
 def _outward(calibration: Calibration, level: str) -> Iterator[str]:
@@ -157,7 +217,6 @@ def _outward(calibration: Calibration, level: str) -> Iterator[str]:
     return (name.lower() for name in names[names.index(level) :])
 
 
-@remembered
 def _swing(calibration: Calibration, threads: int, level: str, direction: str, pick: Pick) -> float:
     """Return how far a level's best or worst round lies from the typical one; reads for triads."""
     for kind in (direction, "read"):
@@ -167,7 +226,6 @@ def _swing(calibration: Calibration, threads: int, level: str, direction: str, p
     return 1.0
 
 
-@remembered
 def _ceiling(
     calibration: Calibration, threads: int, name: str, pick: Pick = "typical"
 ) -> float | None:
@@ -175,7 +233,6 @@ def _ceiling(
     return None if ceiling is None else value(ceiling, pick)
 
 
-@remembered
 def _memory_triad(calibration: Calibration, threads: int, pick: Pick) -> float | None:
     ceiling = calibration.ceiling("dram-triad", threads) or triad_ceiling(calibration, threads)
     return None if ceiling is None else value(ceiling, pick)

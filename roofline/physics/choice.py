@@ -21,7 +21,8 @@ from roofline.physics.tiling import (
     lanes_of,
     out_blocks,
     output_lanes,
-    split,
+    piece_count,
+    runs,
     strategy,
 )
 from roofline.physics.workload import ITEM_BYTES
@@ -89,7 +90,7 @@ def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
         return False
     wide = shape.out_width * tiling.lanes * item > _PAGE // 2
     if tiling.strategy == "broadcast":
-        return wide or len(split(shape.out_width, tiling.columns)) > tiling.rows
+        return wide or piece_count(shape.out_width, tiling.columns) > tiling.rows
     if size <= min(_FAR_BEYOND * caches[2], caches[3] // 2):
         return False
     if wide:
@@ -112,7 +113,7 @@ def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tilin
     follow = kind == "lanewise" and 1 < shape.kernel[0] <= MOST_ROWS
     few = _LOOPED_TAPS if kind == "lanewise" and vector.fused and not follow else MOST_TAPS // 2
     most = MOST_TAPS if vector.registers > 16 else few
-    taps, permuted = split(shape.kernel[1], most)[0][1], kind == "permute"
+    taps, permuted = _even(shape.kernel[1], most), kind == "permute"
     following = taps * follow
     # Of two taps that share few inputs the compiler permutes both ahead, in registers of their own.
     ahead = taps * (permuted and taps == 2 and max(shape.stride[1], shape.dilation[1]) > 1)
@@ -132,7 +133,7 @@ def widest_permuted(shape: ConvShape, vector: Vector, taps: int) -> int:
         return _LEAST_TILE
     few = lanes_of(vector, shape.dtype) <= _FEW_LANES
     # What is left of a row may be one tap: too little work for a wide tile, which would spill.
-    fewest = min(count for _, count in split(shape.kernel[1], taps))
+    fewest = runs(shape.kernel[1], taps)[-1][1]
     rarely = vector.bits == 256 and (fewest == 1 or shape.stride[1] > 1)
     return _CONSTANT_TILE if few or rarely else WIDEST_TILE
 
@@ -155,15 +156,15 @@ def _tiles(width: int, blocks: int, vector: Vector) -> Iterator[tuple[int, int]]
 
 def _row_cycles(shape: ConvShape, lanes: int, columns: int, blocks: int) -> float:
     whole, rest = divmod(out_blocks(shape, lanes), blocks)
-    pieces = split(shape.out_width, columns)
     return sum(
-        whole * cycles(size, blocks) + (cycles(size, rest) if rest else 0) for _, size in pieces
+        count * (whole * cycles(size, blocks) + (cycles(size, rest) if rest else 0))
+        for _, size, count in runs(shape.out_width, columns)
     )
 
 
 def _even(width: int, most: int) -> int:
     """Return the largest piece when a row is cut evenly."""
-    return split(width, most)[0][1]
+    return runs(width, most)[0][1]
 
 
 def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:
@@ -204,7 +205,7 @@ def _shared_rows(shape: ConvShape, tiling: Tiling, threads: int) -> int:
     """Return the most rows (or tiles) a unit may have for all threads to have enough units."""
     total = shape.out_height
     if is_flat(shape):
-        total = len(split(shape.out_width, tiling.columns))
+        total = piece_count(shape.out_width, tiling.columns)
     if threads == 1:
         return total
     vectors = output_lanes(shape, tiling.lanes) // tiling.lanes

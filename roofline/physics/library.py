@@ -9,7 +9,7 @@ fills lanes with positions. A tensor that a call copies is read and written once
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from roofline.physics.bandwidth import transfer_seconds
+from roofline.physics.bandwidth import transfers
 from roofline.physics.pressure import Rates
 from roofline.physics.roof import PICKS, Pick
 from roofline.physics.tiling import is_flat, lanewise
@@ -137,11 +137,8 @@ def copy_seconds(
     """
     if not copies.total:
         return dict.fromkeys(PICKS, 0.0)
-    footprint = kernel.total + copies.read // parts
-    found = {
-        pick: transfer_seconds(calibration, threads, copies, footprint, pick=pick) for pick in PICKS
-    }
-    return {pick: 0.0 if one is None else one[1] for pick, one in found.items()}
+    found = transfers(calibration, threads, copies, kernel.total + copies.read // parts)
+    return dict.fromkeys(PICKS, 0.0) if found is None else found[1]
 
 
 def with_copies(prediction: Prediction, seconds: Mapping[Pick, float]) -> Prediction:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from roofline.errors import RooflineError
 from roofline.physics.again import Again
-from roofline.physics.bandwidth import transfer_seconds
+from roofline.physics.bandwidth import transfers
 from roofline.physics.remembered import remembered
 from roofline.physics.roof import (
     MEMORY,
+    PICKS,
     Pick,
     Roof,
     achieved_roof,
@@ -32,6 +33,10 @@ class _Estimate:
 
     seconds: float
     terms: Mapping[str, float]
+
+
+Moved = tuple[str, Mapping[Pick, float]]
+"""Where traffic goes to, and how long it takes by pick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +119,10 @@ def _climb(dtype: str, question: _Question) -> Prediction:
         "a": _on_roof(paper_roof(*place), question.work),
         "b": _on_roof(achieved_roof(*place), question.work),
     }
-    rungs = roofs | _by_footprint(question, "typical")
+    made = _by_footprint(question)
+    rungs = roofs | made["typical"]
     top = _highest(rungs)
-    best, worst = (_highest(roofs | _by_footprint(question, pick)) for pick in ("high", "low"))
+    best, worst = (_highest(roofs | made[pick]) for pick in ("high", "low"))
     if top is None or best is None or worst is None:
         raise RooflineError(
             f"the calibration has no bandwidth for {_team(question.threads)}: calibrate again."
@@ -161,43 +167,56 @@ def _on_roof(roof: Roof | None, work: Work) -> _Estimate | None:
     return _Estimate(seconds=max(terms.values()), terms=terms)
 
 
-def _by_footprint(question: _Question, pick: Pick) -> dict[str, _Estimate | None]:
-    """Return rungs c and d with the calibration's values of that pick."""
+def _by_footprint(question: _Question) -> dict[Pick, dict[str, _Estimate | None]]:
+    """Return rungs c and d with each pick of the calibration's values."""
     touched = question.work.bytes_touched
-    moved = _transfer(question, touched, touched.total, pick, cold=question.cold)
+    moved = _transfers(question, touched, touched.total, cold=question.cold)
     if moved is None:
-        return {"c": None, "d": None}
-    level, seconds = moved
+        return {pick: {"c": None, "d": None} for pick in PICKS}
+    beyond = _all_beyond(question)
+    return {
+        pick: {"c": _longer(question, moved, pick), "d": _additive(question, beyond, pick)}
+        for pick in PICKS
+    }
+
+
+def _longer(question: _Question, moved: Moved, pick: Pick) -> _Estimate:
+    level, seconds = moved[0], moved[1][pick]
     compute = question.work.flops / value(question.peak, pick)
     terms = {"compute": compute, level: seconds, "overhead": question.overhead}
-    roof = _Estimate(seconds=max(compute, seconds) + question.overhead, terms=terms)
-    return {"c": roof, "d": _additive(question, pick)}
+    return _Estimate(seconds=max(compute, seconds) + question.overhead, terms=terms)
 
 
-def _additive(question: _Question, pick: Pick) -> _Estimate | None:
-    inside = question.inside
-    moved = [_beyond(question, inside, inside.total, pick, cold=question.cold)]
-    moved += [_beyond(question, one.traffic, one.footprint, pick) for one in question.again]
-    if question.core is None or None in moved:
+def _additive(question: _Question, beyond: Sequence[Moved] | None, pick: Pick) -> _Estimate | None:
+    if question.core is None or beyond is None:
         return None
     terms = {"compute": _core(question.core, pick)}
-    for level, seconds in filter(None, moved):
-        terms[level] = terms.get(level, 0.0) + seconds
+    for level, seconds in beyond:
+        terms[level] = terms.get(level, 0.0) + seconds[pick]
     terms["overhead"] = question.overhead
     return _Estimate(seconds=sum(terms.values()), terms=terms)
 
 
+def _all_beyond(question: _Question) -> Sequence[Moved] | None:
+    """Return what all traffic of the kernels adds to their in-core time; None if not known."""
+    inside = question.inside
+    found = [_beyond(question, inside, inside.total, cold=question.cold)]
+    found += [_beyond(question, one.traffic, one.footprint) for one in question.again]
+    return None if None in found else [one for one in found if one is not None]
+
+
 def _beyond(
-    question: _Question, traffic: Traffic, footprint: float, pick: Pick, *, cold: bool = False
-) -> tuple[str, float] | None:
+    question: _Question, traffic: Traffic, footprint: float, *, cold: bool = False
+) -> Moved | None:
     """Return the level that holds a footprint, and how much longer traffic takes from there."""
-    far = _transfer(question, traffic, footprint, pick, cold=cold)
-    near = _transfer(question, traffic, 0, pick)
+    far = _transfers(question, traffic, footprint, cold=cold)
+    near = _transfers(question, traffic, 0)
     if far is None:
         return None
+    if near is None or near[0] != "L1":
+        return far
     # The in-core time holds the loads and stores of data in L1 already.
-    inside = near[1] if near is not None and near[0] == "L1" else 0.0
-    return far[0], max(0.0, far[1] - inside)
+    return far[0], {pick: max(0.0, far[1][pick] - near[1][pick]) for pick in PICKS}
 
 
 def _core(core: Mapping[str, float], pick: Pick) -> float:
@@ -206,9 +225,7 @@ def _core(core: Mapping[str, float], pick: Pick) -> float:
     return min(core.values()) if pick == "high" else max(core.values())
 
 
-def _transfer(
-    question: _Question, traffic: Traffic, footprint: float, pick: Pick, *, cold: bool = False
-) -> tuple[str, float] | None:
-    return transfer_seconds(
-        question.calibration, question.threads, traffic, footprint, cold=cold, pick=pick
-    )
+def _transfers(
+    question: _Question, traffic: Traffic, footprint: float, *, cold: bool = False
+) -> Moved | None:
+    return transfers(question.calibration, question.threads, traffic, footprint, cold=cold)

@@ -1,4 +1,4 @@
-"""Answers about a record, kept as long as it is: predictions ask the same of one, layer by layer."""
+"""Answers about a record, kept as long as it is: predictions ask the same, layer by layer."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,7 +9,7 @@ Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
 
 # Records that are held at once, and answers about each.
-_MOST_RECORDS, _MOST_ANSWERS = 8, 4096
+_MOST_RECORDS, _MOST_ANSWERS = 32, 4096
 _HELD: dict[int, tuple[object, dict[Any, Any]]] = {}
 
 
@@ -33,11 +33,11 @@ def remembered(
         answers = held[1]
         key = (function, args, tuple(kwargs.items())) if kwargs else (function, args)
         try:
-            return answers[key]
+            answer: Answer = answers[key]
         except KeyError:
             if len(answers) >= _MOST_ANSWERS:
                 answers.clear()
             answer = answers[key] = function(record, *args, **kwargs)
-            return answer
+        return answer
 
     return asked

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from roofline.physics.efficiency import Parts
+from roofline.physics.remembered import remembered
 from roofline.records import CONV_CLASSES, ConvShape, Trees
 
 _TIMES = ("seconds", "in-core share", "traffic share", "copies share", "call share")
@@ -45,12 +46,26 @@ def features(shape: ConvShape, parts: Parts, lanes: int) -> tuple[float, ...]:
 
 def residual(trees: Trees, values: Sequence[float]) -> float:
     """Return ln(rung f / rung e) of a layer with these features."""
-    right = [
-        values[split] > threshold
-        for split, threshold in zip(trees.splits, trees.thresholds, strict=True)
-    ]
-    leaves = trees.leaves
-    return sum(
-        leaves[4 * one + (2 + right[3 * one + 2] if right[3 * one] else right[3 * one + 1])]
+    total = 0.0
+    for first, left, right in _nodes(trees):
+        split, threshold, low, high = right if values[first[0]] > first[1] else left
+        total += high if values[split] > threshold else low
+    return total
+
+
+_Node = tuple[int, float, float, float]
+
+
+@remembered
+def _nodes(trees: Trees) -> list[tuple[tuple[int, float], _Node, _Node]]:
+    """Return, by tree, (feature, threshold), and of both sides the same with what it then is."""
+    splits = list(zip(trees.splits, trees.thresholds, strict=True))
+    pairs = list(zip(trees.leaves[::2], trees.leaves[1::2], strict=True))
+    return [
+        (
+            splits[3 * one],
+            splits[3 * one + 1] + pairs[2 * one],
+            splits[3 * one + 2] + pairs[2 * one + 1],
+        )
         for one in range(trees.count)
-    )
+    ]

@@ -8,6 +8,7 @@ only some columns have is a span of its own, added to what the first one stored.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -17,7 +18,9 @@ from roofline.physics.tiling import (
     depth,
     is_flat,
     out_blocks,
+    piece_count,
     planar,
+    runs,
     split,
     touched_taps,
     unroll,
@@ -89,7 +92,7 @@ def row_blocks(shape: ConvShape, tiling: Tiling) -> Iterator[range]:
     """Yield the output rows (or, of a flattened shape, tiles) that share the caches."""
     total = shape.out_height
     if is_flat(shape):
-        total = len(split(shape.out_width, tiling.columns))
+        total = piece_count(shape.out_width, tiling.columns)
     for first in range(0, total, tiling.rows):
         yield range(first, min(first + tiling.rows, total))
 
@@ -99,30 +102,56 @@ def spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
     if is_flat(shape):
         yield from _flat_spans(shape, tiling, part)
         return
-    by_row, by_column = valid_taps(shape, 0), valid_taps(shape, 1)
-    broadcast = tiling.strategy == "broadcast"
-    pieces = list(_any_columns(by_column, tiling) if broadcast else _lane_columns(shape, tiling))
+    by_row = valid_taps(shape, 0)
     if tiling.along:
-        yield from _along(by_row, pieces, part)
+        beside = _beside(shape, tiling)
+        for row in part:
+            yield from _along(beside, row, by_row[row])
         return
     for kernel_rows, rows in groupby(part, key=lambda row: by_row[row]):
         found = list(rows)
-        for piece in pieces:
+        for piece in _pieces(shape, tiling):
             if piece.first or kernel_rows:
                 yield _span(piece, found[0], len(found), True, kernel_rows)
 
 
-def _along(by_row: Sequence[range], pieces: Sequence[Piece], part: range) -> Iterator[Span]:
-    """Yield the tiles of each row: those side by side that are equal are one span."""
+def tallied(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[tuple[Span, int]]:
+    """Yield the same spans wherever they lie, and how often each comes: equal rows at once."""
+    if is_flat(shape) or not tiling.along:
+        yield from ((span, 1) for span in spans(shape, tiling, part))
+        return
+    by_row, beside = valid_taps(shape, 0), _beside(shape, tiling)
+    for kernel_rows, rows in groupby(part, key=lambda row: by_row[row]):
+        first, *others = rows
+        yield from ((span, 1 + len(others)) for span in _along(beside, first, kernel_rows))
+
+
+# The few that are kept are those of one layer, part by part.
+@lru_cache(maxsize=8)
+def _pieces(shape: ConvShape, tiling: Tiling) -> tuple[Piece, ...]:
+    """Return the tiles of a row."""
+    if tiling.strategy == "broadcast":
+        return tuple(_any_columns(valid_taps(shape, 1), tiling))
+    return tuple(_lane_columns(shape, tiling))
+
+
+@lru_cache(maxsize=8)
+def _beside(shape: ConvShape, tiling: Tiling) -> tuple[tuple[Piece, int], ...]:
+    """Return the tiles of a row, those side by side that are equal as one, and how many these are.
+
+    A tile that goes on with further taps isn't equal to one that ends.
+    """
+    pieces = _pieces(shape, tiling)
     ends = [*(piece.first for piece in pieces[1:]), True]
-    for row in part:
-        # A tile that goes on with further taps isn't equal to one that ends.
-        for _, alike in groupby(
-            zip(pieces, ends, strict=True), key=lambda one: (one[0][1:], one[1])
-        ):
-            found = [piece for piece, _ in alike]
-            if found[0].first or by_row[row]:
-                yield _span(found[0], row, len(found), False, by_row[row])
+    found = groupby(zip(pieces, ends, strict=True), key=lambda one: (one[0][1:], one[1]))
+    return tuple((first[0], 1 + len(others)) for _, (first, *others) in found)
+
+
+def _along(beside: Sequence[tuple[Piece, int]], row: int, kernel_rows: range) -> Iterator[Span]:
+    """Yield the tiles of a row: those side by side that are equal are one span."""
+    for piece, tiles in beside:
+        if piece.first or kernel_rows:
+            yield _span(piece, row, tiles, False, kernel_rows)
 
 
 def _span(piece: Piece, row: int, tiles: int, down: bool, kernel_rows: range) -> Span:
@@ -131,10 +160,13 @@ def _span(piece: Piece, row: int, tiles: int, down: bool, kernel_rows: range) ->
 
 
 def _flat_spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
-    tiles = split(shape.out_width, tiling.columns)[part.start : part.stop]
-    for columns, alike in groupby(tiles, key=lambda tile: tile[1]):
-        found = list(alike)
-        yield Span(0, found[0][0], columns, len(found), False, range(1), range(1))
+    done = 0
+    for start, columns, count in runs(shape.out_width, tiling.columns):
+        own = range(max(part.start, done), min(part.stop, done + count))
+        if own:
+            at = start + (own.start - done) * columns
+            yield Span(0, at, columns, len(own), False, range(1), range(1))
+        done += count
 
 
 def _lane_columns(shape: ConvShape, tiling: Tiling) -> Iterator[Piece]:

@@ -6,13 +6,12 @@ channels), "permute" (several narrow groups in one vector), "lanewise" (depthwis
 lane), "spread" (one input channel of many outputs: each value broadcast once for all its taps).
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from roofline.physics.isa import Vector
 from roofline.physics.reach import Reach
-from roofline.physics.workload import ITEM_BYTES, conv_work, touched_positions, valid_taps
+from roofline.physics.workload import ITEM_BYTES, conv_work, counts
 from roofline.records import ConvShape, Scalar, Traffic
 
 # Channels that one turn of the innermost loop takes, where a block holds whole vectors of them.
@@ -137,7 +136,7 @@ def rows_at_once(shape: ConvShape, tiling: Tiling) -> int:
 
 def planar(shape: ConvShape, lanes: int) -> bool:
     """Whether kernels read channel planes, because a group has too few for a block."""
-    return by_output(shape, lanes) and shape.group_in < lanes
+    return shape.group_in < lanes and by_output(shape, lanes)
 
 
 def depth(shape: ConvShape, tiling: Tiling) -> int:
@@ -224,7 +223,7 @@ def activations(shape: ConvShape, lanes: int) -> tuple[int, int]:
 def traffic(shape: ConvShape, lanes: int) -> Traffic:
     """Return a call's touched bytes as the tensors lie inside: empty lanes are moved, too."""
     item, touched = ITEM_BYTES[shape.dtype], conv_work(shape).bytes_touched
-    rows, columns = (len(touched_positions(shape, axis)) for axis in (0, 1))
+    rows, columns = (counts(shape, axis).touched for axis in (0, 1))
     empty = shape.batch * rows * columns * (input_lanes(shape, lanes) - shape.in_channels)
     outputs = output_lanes(shape, lanes)
     inputs = depth(shape, Tiling(strategy=strategy(shape, lanes), lanes=lanes, columns=1))
@@ -237,7 +236,7 @@ def traffic(shape: ConvShape, lanes: int) -> Traffic:
 
 def touched_taps(shape: ConvShape) -> int:
     """Return the taps of the kernel that fall on the input for any output."""
-    return math.prod(len(set().union(*set(valid_taps(shape, axis)))) for axis in (0, 1))
+    return counts(shape, 0).taps * counts(shape, 1).taps
 
 
 def copied(shape: ConvShape, lanes: int) -> Traffic:
@@ -256,14 +255,24 @@ def copied(shape: ConvShape, lanes: int) -> Traffic:
 
 def split(total: int, most: int) -> tuple[tuple[int, int], ...]:
     """Cut a row into (start, size) pieces of at most `most`, as equal as possible."""
-    count = -(-total // most)
+    return tuple(
+        (start + number * size, size)
+        for start, size, count in runs(total, most)
+        for number in range(count)
+    )
+
+
+def runs(total: int, most: int) -> list[tuple[int, int, int]]:
+    """Return the same pieces as (start, size, count) of those that are equal, the longer first."""
+    count = piece_count(total, most)
     size, longer = divmod(total, count)
-    pieces, start = [], 0
-    for index in range(count):
-        step = size + (index < longer)
-        pieces.append((start, step))
-        start += step
-    return tuple(pieces)
+    whole = [(0, size + 1, longer)] if longer else []
+    return [*whole, (longer * (size + 1), size, count - longer)]
+
+
+def piece_count(total: int, most: int) -> int:
+    """Return how many pieces of at most `most` a row is cut into."""
+    return -(-total // most)
 
 
 def out_blocks(shape: ConvShape, lanes: int) -> int:

@@ -8,7 +8,7 @@ bytes leave out what no executed tap names: rows and columns of the input, and o
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from roofline.errors import RooflineError
 from roofline.records import ConvShape, Scalar, Traffic, Work
@@ -62,63 +62,110 @@ def _check_sizes(shape: ConvShape) -> None:
             )
 
 
+class Axis(NamedTuple):
+    """One axis of a convolution: many shapes have the same."""
+
+    size: int
+    outputs: int
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+
+
+class Counts(NamedTuple):
+    """What falls inside the input along an axis.
+
+    Attributes:
+        executed: taps, over all output positions.
+        taps: of the kernel, at some output position.
+        touched: input positions that some tap names.
+
+    """
+
+    executed: int
+    taps: int
+    touched: int
+
+
+# The few that are kept are those of one layer, which is asked about many times in a row.
+@lru_cache(maxsize=8)
 def conv_work(shape: ConvShape) -> Work:
     """Return what one call of a convolution does."""
-    item = ITEM_BYTES[shape.dtype]
+    item, rows, columns = ITEM_BYTES[shape.dtype], counts(shape, 0), counts(shape, 1)
     macs = shape.group_in * shape.kernel[0] * shape.kernel[1]
     bias = shape.out_channels if shape.bias else 0
     weights = shape.out_channels * macs
     planes = shape.batch * shape.in_channels
-    touched = len(touched_positions(shape, 0)) * len(touched_positions(shape, 1)) * planes
-    used = shape.out_channels * shape.group_in * _used_taps(shape, 0) * _used_taps(shape, 1)
+    touched = rows.touched * columns.touched * planes
+    used = shape.out_channels * shape.group_in * rows.taps * columns.taps
+    executed = shape.batch * shape.out_channels * shape.group_in * rows.executed * columns.executed
     written = shape.outputs * item
     read = (touched + used + bias) * item
     whole = (planes * shape.height * shape.width + weights + bias) * item
     return Work(
         flops=(2 * macs + shape.bias) * shape.outputs,
-        flops_executed=_executed(shape),
+        flops_executed=2 * executed + shape.bias * shape.outputs,
         bytes_touched=Traffic(read=read, written=written),
         bytes_compulsory=Traffic(read=whole, written=written),
         parameters=weights + bias,
     )
 
 
-def _executed(shape: ConvShape) -> int:
-    taps = [sum(len(valid) for valid in valid_taps(shape, axis)) for axis in (0, 1)]
-    macs = shape.batch * shape.out_channels * shape.group_in * taps[0] * taps[1]
-    return 2 * macs + shape.bias * shape.outputs
+def counts(shape: ConvShape, axis: int) -> Counts:
+    """Return what falls inside the input along rows (axis 0) or columns (axis 1)."""
+    return _counts(_axis(shape, axis))
 
 
-def _used_taps(shape: ConvShape, axis: int) -> int:
-    """Return how many taps of an axis fall inside the input at some output position."""
-    return len(set().union(*set(valid_taps(shape, axis))))
-
-
-# The few that are kept are those of one layer, which is asked about many times in a row.
-@lru_cache(maxsize=8)
 def valid_taps(shape: ConvShape, axis: int) -> tuple[range, ...]:
     """Return, for each output position along an axis, the taps that fall inside the input."""
-    size, outputs = _extent(shape, axis)
-    kernel, step = shape.kernel[axis], shape.dilation[axis]
-    ranges = []
-    for position in range(outputs):
-        start = position * shape.stride[axis] - shape.padding[axis]
-        first = max(0, -(start // step)) if start < 0 else 0
-        end = min(kernel, (size - 1 - start) // step + 1)
-        ranges.append(range(first, max(first, end)))
-    return tuple(ranges)
+    return _valid_taps(_axis(shape, axis))
 
 
 def touched_positions(shape: ConvShape, axis: int) -> frozenset[int]:
     """Return the input rows (axis 0) or columns (axis 1) that some tap names."""
-    stride, padding, step = shape.stride[axis], shape.padding[axis], shape.dilation[axis]
-    touched: set[int] = set()
+    return _touched_positions(_axis(shape, axis))
+
+
+def touched_lines(shape: ConvShape, place: int, line: int) -> int:
+    """Return the cache lines of an input row that some tap names, so many bytes between columns."""
+    return _touched_lines(_axis(shape, 1), place, line)
+
+
+@lru_cache(maxsize=4096)
+def _counts(axis: Axis) -> Counts:
+    valid = _valid_taps(axis)
+    return Counts(
+        executed=sum(map(len, valid)),
+        taps=len(set().union(*set(valid))),
+        touched=len(_touched_positions(axis)),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _touched_lines(axis: Axis, place: int, line: int) -> int:
+    return len({position * place // line for position in _touched_positions(axis)})
+
+
+@lru_cache(maxsize=8)
+def _valid_taps(axis: Axis) -> tuple[range, ...]:
+    ranges = []
+    for position in range(axis.outputs):
+        start = position * axis.stride - axis.padding
+        first = max(0, -(start // axis.dilation)) if start < 0 else 0
+        end = min(axis.kernel, (axis.size - 1 - start) // axis.dilation + 1)
+        ranges.append(range(first, max(first, end)))
+    return tuple(ranges)
+
+
+def _touched_positions(axis: Axis) -> frozenset[int]:
+    step, touched = axis.dilation, set[int]()
     # Where taps of each remainder by the dilation go on: a position is added once, since
     # outputs x taps can be 10^12 in a shape that `check` lets pass.
     fresh: dict[int, int] = {}
-    for position, taps in enumerate(valid_taps(shape, axis)):
+    for position, taps in enumerate(_valid_taps(axis)):
         if taps:
-            start = position * stride - padding
+            start = position * axis.stride - axis.padding
             first, end = start + taps[0] * step, start + (taps[-1] + 1) * step
             touched.update(range(max(first, fresh.get(start % step, first)), end, step))
             fresh[start % step] = end
@@ -148,7 +195,13 @@ def _whole(value: Scalar) -> int:
     return int(number)
 
 
-def _extent(shape: ConvShape, axis: int) -> tuple[int, int]:
-    if axis == 0:
-        return shape.height, shape.out_height
-    return shape.width, shape.out_width
+def _axis(shape: ConvShape, axis: int) -> Axis:
+    size, outputs = (shape.width, shape.out_width) if axis else (shape.height, shape.out_height)
+    return Axis(
+        size,
+        outputs,
+        shape.kernel[axis],
+        shape.stride[axis],
+        shape.padding[axis],
+        shape.dilation[axis],
+    )

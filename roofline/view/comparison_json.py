@@ -82,11 +82,13 @@ def _algorithm(details: Mapping[str, Scalar]) -> str | None:
 
 def finite(value: Any) -> Any:
     """Return plain data with null in place of numbers that JSON can't write."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {name: finite(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return value
 
 
 def _lines(value: Any) -> str:

@@ -1,0 +1,217 @@
+"""What our convolution kernels do, counted: units of calls, the tiles of each, a tile's turns.
+
+Pure counting: how long it takes, on which core, is told by `pressure`.
+"""
+
+import functools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from roofline.physics.loops import LOOP, asking, beside
+from roofline.physics.reach import Reach
+from roofline.physics.spans import Slice, Span, row_blocks, slices, tallied
+from roofline.physics.tiling import (
+    Tiling,
+    flattened,
+    is_flat,
+    out_blocks,
+    output_lanes,
+    rows_at_once,
+)
+from roofline.physics.workload import valid_taps
+from roofline.records import ConvShape
+
+_Spans = Sequence[tuple[Span, int]]
+"""Spans of one part of the rows, and how often each comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one turn of a tile's innermost work asks for.
+
+    `chain`: sums that wait for each other; `loop`: instructions that count and branch.
+    """
+
+    multiplies: int
+    loads: int
+    broadcasts: int
+    permutes: int
+    chain: int
+    loop: float
+
+    @property
+    def starts(self) -> float:
+        """Instructions; a permutation is one with the load of what it permutes."""
+        return self.multiplies + self.loads + self.broadcasts + self.loop
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Equal calls of a micro-kernel.
+
+    Attributes:
+        times: how many.
+        cost: of each, by which units are shared out among threads.
+        tiles: of each.
+        sums: of each tile, that are loaded and stored.
+        turns: of each tile; none where outputs begin without a tap.
+        step: what a turn asks for.
+        ends: whether each tile ends with a branch that isn't foreseen.
+
+    """
+
+    times: int
+    cost: int
+    tiles: int
+    sums: int
+    turns: int = 0
+    step: Step | None = None
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Calls that one thread runs together, and the instructions that ask for data ahead."""
+
+    calls: tuple[Calls, ...]
+    asking: float
+    cost: int
+
+
+# A layer is asked about with typical, best and worst rates, one after the other.
+@functools.lru_cache(maxsize=8)
+def counted(shape: ConvShape, tiling: Tiling) -> tuple[Counted, ...]:
+    """Return the units of one image, in the order in which the kernels run them."""
+    flat = flattened(shape)
+    by_row: Sequence[range] = () if is_flat(flat) else valid_taps(flat, 0)
+    known: dict[object, Sequence[Counted]] = {}
+    found: list[Counted] = []
+    for part in row_blocks(flat, tiling):
+        # Of most parts, all rows have the same taps; those of a flat shape are soon counted.
+        key = tuple(by_row[part.start : part.stop]) or part
+        if key not in known:
+            known[key] = list(_units(shape, tiling, _spans(flat, tiling, part)))
+        found += known[key]
+    return tuple(found)
+
+
+def _spans(flat: ConvShape, tiling: Tiling, part: range) -> _Spans:
+    """Return the spans of a part, those that take equally long told once."""
+    found: Counter[Span] = Counter()
+    for span, times in tallied(flat, tiling, part):
+        found[_anywhere(span)] += times
+    return tuple(found.items())
+
+
+def _anywhere(span: Span) -> Span:
+    """Return a span without its place: what it takes doesn't depend on that."""
+    return Span(
+        0,
+        0,
+        span.columns,
+        span.tiles,
+        False,
+        range(len(span.kernel_rows)),
+        range(len(span.kernel_columns)),
+        span.first,
+        span.before,
+        span.after,
+    )
+
+
+def _units(shape: ConvShape, tiling: Tiling, found: _Spans) -> Iterator[Counted]:
+    """Yield the units of one part of the rows."""
+    if tiling.strategy != "broadcast":
+        whole = Slice(0, 1, shape.group_in, shape.group_in, 0)
+        one = _unit(shape, tiling, found, [whole], 1)
+        yield from [one] * (output_lanes(shape, tiling.lanes) // tiling.lanes)
+        return
+    pieces = slices(shape, tiling)
+    full, rest = divmod(out_blocks(shape, tiling.lanes), tiling.blocks)
+    group = [_unit(shape, tiling, found, pieces, tiling.blocks)] * full if full else []
+    group += [_unit(shape, tiling, found, pieces, rest)] if rest else []
+    yield from group * shape.groups
+
+
+def _unit(
+    shape: ConvShape, tiling: Tiling, found: _Spans, pieces: Sequence[Slice], blocks: int
+) -> Counted:
+    alike = Counter(replace(piece, block=0, start=0) for piece in pieces)
+    count = _by_block if tiling.strategy == "broadcast" else _by_row
+    calls = [
+        count(shape, tiling, span, piece, blocks, many * times)
+        for piece, many in alike.items()
+        for span, times in found
+        if span.reached
+    ]
+    # Outputs without a tap are begun with the first slice: each column is a call.
+    calls += [
+        Calls(times * span.columns * blocks, span.tiles, span.tiles, 1)
+        for span, times in found
+        if span.first and not span.reached
+    ]
+    ahead = 0.0
+    if tiling.strategy == "broadcast":
+        tiles = sum(span.tiles * times for span, times in found)
+        ahead = asking(shape, tiling, pieces, tiles, blocks)
+    return Counted(tuple(calls), ahead, sum(one.times * one.cost for one in calls))
+
+
+def _by_block(
+    shape: ConvShape, tiling: Tiling, span: Span, piece: Slice, blocks: int, times: int
+) -> Calls:
+    """Count the calls of a span where lanes are output channels: a turn is a channel and a tap."""
+    rows, taps = len(span.kernel_rows), len(span.kernel_columns)
+    each, loop = span.columns * blocks, beside(shape, tiling, span, piece, blocks) / piece.depth
+    return Calls(
+        times,
+        cost=span.tiles * each * taps * rows * piece.blocks * piece.turns,
+        tiles=span.tiles,
+        sums=each,
+        turns=rows * taps * piece.blocks * piece.depth,
+        # Every sum waits for the one before.
+        step=Step(each, blocks, span.columns, 0, 1, loop),
+        ends=True,
+    )
+
+
+def _by_row(
+    shape: ConvShape, tiling: Tiling, span: Span, piece: Slice, blocks: int, times: int
+) -> Calls:
+    """Count the calls of a span where channels are lanes: a turn is a channel's kernel row.
+
+    A tile is one loop, or none, that ends as the one before.
+    """
+    rows = len(span.kernel_rows)
+    step = _row(_reach(shape, span), tiling, _loop(shape, tiling, rows))
+    return Calls(
+        times,
+        cost=span.tiles * step.multiplies * rows * piece.blocks * piece.turns,
+        tiles=span.tiles,
+        sums=span.columns * blocks,
+        turns=rows * piece.blocks * piece.depth,
+        step=step,
+    )
+
+
+def _row(reach: Reach, tiling: Tiling, loop: float) -> Step:
+    """Count one channel and kernel row: a sum waits for its taps, one after the other."""
+    inputs = len(reach.uses())
+    if tiling.strategy == "spread":
+        return Step(reach.products, reach.taps, inputs, 0, reach.taps, loop)
+    permutes = inputs * (tiling.strategy == "permute")
+    loads = inputs + reach.taps + (permutes > 0)
+    return Step(reach.products, loads, 0, permutes, reach.taps, loop)
+
+
+def _loop(shape: ConvShape, tiling: Tiling, rows: int) -> float:
+    """Return the instructions of loops beside a row of taps: over rows, and over channels."""
+    if tiling.strategy == "permute":
+        return 2 * LOOP
+    return 0 if rows == rows_at_once(shape, tiling) else LOOP
+
+
+def _reach(shape: ConvShape, span: Span) -> Reach:
+    stride, dilation = shape.stride[1], shape.dilation[1]
+    return Reach(span.columns, len(span.kernel_columns), stride, dilation, span.before, span.after)
