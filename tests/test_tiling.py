@@ -179,6 +179,10 @@ def test_a_row_is_cut_into_the_fewest_even_pieces(total: int, most: int) -> None
     assert len(pieces) == math.ceil(total / most)
     assert max(sizes) - min(sizes) <= 1
     assert sizes == sorted(sizes, reverse=True)
+    assert tiling.piece_count(total, most) == len(pieces)
+    assert tiling.widest_piece(total, most) == sizes[0]
+    equal = tiling.equal_pieces(total, most)
+    assert [size for _, size, count in equal for _ in range(count)] == sizes
 
 
 @given(c_in=st.integers(1, 3000), c_out=st.integers(1, 300), kernel=st.integers(1, 7))

@@ -1,5 +1,6 @@
 """FLOPs, bytes and parameters of convolutions agree with counting by hand and by brute force."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from roofline.errors import RooflineError
 from roofline.physics.workload import (
     LARGEST,
+    MOST_TAPS,
     check,
     conv_shape,
     conv_work,
-    touched_positions,
+    counts,
+    touched_lines,
     valid_taps,
 )
 from roofline.records import ConvShape, Traffic, Work
@@ -177,7 +180,7 @@ def test_a_column_of_outputs_without_a_valid_tap_names_no_tap() -> None:
     wide = shape(1, (4, 2), 1, (1, 2), padding=(0, 3))
     assert [len(taps) for taps in valid_taps(wide, 1)] == [0, 0, 1, 2, 1, 0, 0]
     assert [len(taps) for taps in valid_taps(wide, 0)] == [1, 1, 1, 1]
-    assert touched_positions(wide, 1) == {0, 1}
+    assert counts(wide, 1) == (4, 2, 2)
 
 
 @st.composite
@@ -225,7 +228,11 @@ def test_taps_and_touched_positions_agree_with_a_walk_over_the_padded_line(one: 
         valid = [[tap for tap, place in enumerate(taps) if place is not None] for taps in places]
         assert [list(taps) for taps in valid_taps(one, axis)] == valid
         touched = {place for taps in places for place in taps if place is not None}
-        assert touched_positions(one, axis) == touched
+        used = {tap for taps in valid for tap in taps}
+        assert counts(one, axis) == (sum(map(len, valid)), len(used), len(touched))
+        if axis:
+            lines = {20 * place // 64 for place in touched}
+            assert touched_lines(one, 20, 64) == len(lines)
 
 
 @settings(max_examples=100, deadline=None)
@@ -246,9 +253,17 @@ def test_executed_operations_are_counted_output_by_output(one: ConvShape) -> Non
 
 
 def test_the_longest_lines_that_pass_are_counted_at_once() -> None:
+    long = shape(1, (1, LARGEST), 1, (1, 4), padding=(0, 2))
+    with pytest.raises(RooflineError, match="taps along one axis"):
+        check(long)
+    fewer = replace(long, padding=(0, 0))
+    outputs = LARGEST - 3
+    assert outputs * 4 <= MOST_TAPS
+    assert counts(check(fewer), 1) == (4 * outputs, 4, LARGEST)
     half = LARGEST // 2
-    long = shape(1, (1, LARGEST), 1, (1, half), padding=(0, half), dilation=(1, 2))
-    assert touched_positions(check(long), 1) == set(range(LARGEST))
+    wide = shape(1, (1, LARGEST), 1, (1, half), padding=(0, half), dilation=(1, 2))
+    with pytest.raises(RooflineError, match="absurd"):
+        check(wide)
 
 
 @given(shapes())

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from roofline.errors import RooflineError
 from roofline.physics import blocking, bounds, cores, isa, pressure
-from roofline.physics.bandwidth import level_of, transfer_seconds
+from roofline.physics.bandwidth import level_of, transfers
 from roofline.physics.blocking import Blocking
 from roofline.physics.isa import Vector
 from roofline.physics.predict import overhead, predict
@@ -136,10 +136,7 @@ class TensorOperators:
     def _near(self, shape: Shape) -> Mapping[str, float] | None:
         """Return how long an operator takes whose tensors lie in L1: loads and stores alone."""
         touched = work(shape).bytes_touched
-        seconds: dict[str, float] = {}
-        for pick in PICKS:
-            found = transfer_seconds(self.calibration, self.threads, touched, 0, pick=pick)
-            if found is None or found[0] != "L1":
-                return None
-            seconds[pick] = found[1]
-        return seconds
+        found = transfers(self.calibration, self.threads, touched, 0)
+        return (
+            None if found is None or found[0] != "L1" else {pick: found[1][pick] for pick in PICKS}
+        )

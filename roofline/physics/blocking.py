@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from roofline.physics import choice
 from roofline.physics.cache_shares import shares
 from roofline.physics.isa import Vector
-from roofline.physics.tiling import Tiling, lanes_of, split
+from roofline.physics.tiling import Tiling, lanes_of, piece_count, widest_piece
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape, GemmShape, MachineSpec, Scalar, Traffic
 
@@ -90,7 +90,7 @@ def choose(shape: GemmShape, vector: Vector, machine: MachineSpec, threads: int 
     lanes, item = lanes_of(vector, shape.dtype), ITEM_BYTES[shape.dtype]
     tile = _tile(shape, vector, machine)
     panels = -(-blocks(shape, lanes) // tile.blocks)
-    tiles = len(split(shape.rows, tile.columns))
+    tiles = piece_count(shape.rows, tile.columns)
     grid = _grid(tiles, panels, threads)
     caches = shares(machine)
     depth = _depth(shape, tile, caches[1])
@@ -157,7 +157,7 @@ def _tile(shape: GemmShape, vector: Vector, machine: MachineSpec) -> Tiling:
     free = vector.registers - 2 - turn(tile.lanes) - (0 if vector.fused else _PRODUCTS)
     if tile.blocks > 1 or tile.columns <= free:
         return tile
-    return replace(tile, columns=split(shape.rows, free)[0][1])
+    return replace(tile, columns=widest_piece(shape.rows, free))
 
 
 def _depth(shape: GemmShape, tile: Tiling, cache: int) -> int:

@@ -16,14 +16,15 @@ from roofline.physics.tiling import (
     Tiling,
     activations,
     by_output,
+    equal_pieces,
     flattened,
     is_flat,
     lanes_of,
     out_blocks,
     output_lanes,
     piece_count,
-    runs,
     strategy,
+    widest_piece,
 )
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape, MachineSpec
@@ -113,7 +114,7 @@ def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tilin
     follow = kind == "lanewise" and 1 < shape.kernel[0] <= MOST_ROWS
     few = _LOOPED_TAPS if kind == "lanewise" and vector.fused and not follow else MOST_TAPS // 2
     most = MOST_TAPS if vector.registers > 16 else few
-    taps, permuted = _even(shape.kernel[1], most), kind == "permute"
+    taps, permuted = widest_piece(shape.kernel[1], most), kind == "permute"
     following = taps * follow
     # Of two taps that share few inputs the compiler permutes both ahead, in registers of their own.
     ahead = taps * (permuted and taps == 2 and max(shape.stride[1], shape.dilation[1]) > 1)
@@ -121,7 +122,7 @@ def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tilin
     early = (1 if vector.fused else 3) * (kind == "spread")
     beside = taps + ahead + following + permuted + early + (0 if vector.fused else _PRODUCTS)
     widest = widest_permuted(shape, vector, taps) if permuted else WIDEST_TILE
-    columns = _even(shape.out_width, min(widest, vector.registers - 3 - beside))
+    columns = widest_piece(shape.out_width, min(widest, vector.registers - 3 - beside))
     return Tiling(strategy=kind, lanes=lanes, columns=columns, taps=taps)
 
 
@@ -133,7 +134,7 @@ def widest_permuted(shape: ConvShape, vector: Vector, taps: int) -> int:
         return _LEAST_TILE
     few = lanes_of(vector, shape.dtype) <= _FEW_LANES
     # What is left of a row may be one tap: too little work for a wide tile, which would spill.
-    fewest = runs(shape.kernel[1], taps)[-1][1]
+    fewest = equal_pieces(shape.kernel[1], taps)[-1][1]
     rarely = vector.bits == 256 and (fewest == 1 or shape.stride[1] > 1)
     return _CONSTANT_TILE if few or rarely else WIDEST_TILE
 
@@ -151,20 +152,15 @@ def _tiles(width: int, blocks: int, vector: Vector) -> Iterator[tuple[int, int]]
         # The weights of a whole turn are loaded at once where each channel has one vector.
         most = (free - (count if count > 1 else UNROLL + 1)) // count
         if most >= 1:
-            yield _even(width, min(most, WIDEST_TILE)), count
+            yield widest_piece(width, min(most, WIDEST_TILE)), count
 
 
 def _row_cycles(shape: ConvShape, lanes: int, columns: int, blocks: int) -> float:
     whole, rest = divmod(out_blocks(shape, lanes), blocks)
     return sum(
         count * (whole * cycles(size, blocks) + (cycles(size, rest) if rest else 0))
-        for _, size, count in runs(shape.out_width, columns)
+        for _, size, count in equal_pieces(shape.out_width, columns)
     )
-
-
-def _even(width: int, most: int) -> int:
-    """Return the largest piece when a row is cut evenly."""
-    return runs(width, most)[0][1]
 
 
 def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:

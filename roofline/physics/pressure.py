@@ -82,6 +82,7 @@ class Unit:
 def core_seconds(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates, threads: int) -> float:
     """Return the time of one call with all data in L1: that of the thread with most to do."""
     everything = units(shape, tiling, core, rates)
+    # Whose they are is asked for each of thousands: not where all are one thread's.
     if threads == 1:
         return shape.batch * sum(unit.seconds for unit in everything)
     return max(loads(everything * shape.batch, threads))
@@ -101,7 +102,8 @@ def units(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates) -> list[Un
     """Return the units of one image, in the order in which the kernels run them."""
     found = counted(shape, tiling)
     # Most of them are one and the same.
-    known = {id(one): _unit(one, core, rates) for one in {id(one): one for one in found}.values()}
+    distinct = {id(one): one for one in found}
+    known = {key: _unit(one, core, rates) for key, one in distinct.items()}
     return [known[id(one)] for one in found]
 
 

@@ -16,11 +16,11 @@ from roofline.physics.reach import Reach
 from roofline.physics.tiling import (
     Tiling,
     depth,
+    equal_pieces,
     is_flat,
     out_blocks,
     piece_count,
     planar,
-    runs,
     split,
     touched_taps,
     unroll,
@@ -161,7 +161,7 @@ def _span(piece: Piece, row: int, tiles: int, down: bool, kernel_rows: range) ->
 
 def _flat_spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
     done = 0
-    for start, columns, count in runs(shape.out_width, tiling.columns):
+    for start, columns, count in equal_pieces(shape.out_width, tiling.columns):
         own = range(max(part.start, done), min(part.stop, done + count))
         if own:
             at = start + (own.start - done) * columns

@@ -17,6 +17,8 @@ ITEM_BYTES = {"float32": 4, "float64": 8}
 # Far above any network's, far below where counts stop meaning anything.
 LARGEST = 1 << 20
 MOST_ELEMENTS = 1 << 36
+# Outputs times taps along one axis: they are walked.
+MOST_TAPS = 1 << 22
 _COUNTS = ("batch", "in_channels", "height", "width", "out_channels", "groups")
 
 
@@ -48,6 +50,12 @@ def check(shape: ConvShape) -> ConvShape:
     most = max(shape.outputs, whole, weights)
     if most > MOST_ELEMENTS:
         raise RooflineError(f"a tensor of {most:.3g} elements is absurd: {MOST_ELEMENTS} at most.")
+    taps = max(shape.out_height * shape.kernel[0], shape.out_width * shape.kernel[1])
+    if taps > MOST_TAPS:
+        raise RooflineError(
+            f"{taps} taps along one axis (outputs times the kernel's size) are absurd: give "
+            f"{MOST_TAPS} at most."
+        )
     return shape
 
 
@@ -122,11 +130,6 @@ def valid_taps(shape: ConvShape, axis: int) -> tuple[range, ...]:
     return _valid_taps(_axis(shape, axis))
 
 
-def touched_positions(shape: ConvShape, axis: int) -> frozenset[int]:
-    """Return the input rows (axis 0) or columns (axis 1) that some tap names."""
-    return _touched_positions(_axis(shape, axis))
-
-
 def touched_lines(shape: ConvShape, place: int, line: int) -> int:
     """Return the cache lines of an input row that some tap names, so many bytes between columns."""
     return _touched_lines(_axis(shape, 1), place, line)
@@ -159,9 +162,9 @@ def _valid_taps(axis: Axis) -> tuple[range, ...]:
 
 
 def _touched_positions(axis: Axis) -> frozenset[int]:
+    """Return the input positions that some tap names."""
     step, touched = axis.dilation, set[int]()
-    # Where taps of each remainder by the dilation go on: a position is added once, since
-    # outputs x taps can be 10^12 in a shape that `check` lets pass.
+    # Where taps of each remainder by the dilation go on: a position is added once.
     fresh: dict[int, int] = {}
     for position, taps in enumerate(_valid_taps(axis)):
         if taps:
