@@ -22,6 +22,8 @@ MOST_PLANES = 4
 MOST_ROWS = 3
 # Bits of a vector in which instructions move lanes within each half as they load.
 _TWO_HALVES = 256
+# Bits of the vectors that halve the instructions of a turn, against the ones above.
+_WIDEST = 512
 # Taps of a row that 16 registers hold at once beside a tile of single vectors.
 _FEW_TAPS = 3
 _NUMBERS = ("columns", "taps", "blocks", "rows", "chunk")
@@ -121,10 +123,12 @@ def unroll(lanes: int) -> int:
 def takes_whole(shape: ConvShape, lanes: int, depth: int, blocks: int) -> bool:
     """Whether the broadcast kernel has no loop over channels: of whole blocks, or of few planes.
 
-    With one block of outputs the compiler would load more weights ahead than registers hold.
+    With one block of outputs the compiler would load more weights ahead than registers hold. So it
+    would of blocks of 512 bits, whose vectors give the front end time for a loop, anyway.
     """
-    most = MOST_PLANES if planar(shape, lanes) else lanes
-    return blocks > 1 and (depth == lanes or depth <= most < lanes)
+    if planar(shape, lanes):
+        return blocks > 1 and depth <= MOST_PLANES < lanes
+    return blocks > 1 and depth == lanes and 8 * lanes * ITEM_BYTES[shape.dtype] < _WIDEST
 
 
 def rows_at_once(shape: ConvShape, tiling: Tiling) -> int:
