@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from roofline.physics.again import Again, again, moved
+from roofline.physics.again import Again, again, moved, spread
 from roofline.physics.isa import Vector
 from roofline.physics.tiling import Tiling, traffic
 from roofline.records import ConvShape
@@ -52,6 +52,21 @@ def test_a_team_s_caches_hold_the_weights_once_a_thread() -> None:
     (one,), (two,) = (again(shape, TILE, threads) for threads in (1, 2))
     assert two.footprint == 2 * one.footprint
     assert two.traffic == one.traffic
+
+
+@pytest.mark.parametrize(
+    ("channels", "stride", "expected"),
+    [
+        (16, 1, 0),
+        # Four rows that are read, of each of which three columns of seven are left out.
+        (16, 2, 4 * 3 * 16 * 4),
+        # A plane's cache lines hold neighbouring columns.
+        (3, 2, 0),
+    ],
+)
+def test_a_stride_leaves_sets_of_a_cache_empty(channels: int, stride: int, expected: int) -> None:
+    shape = replace(conv(channels, 16, 8, 1), stride=(stride, stride))
+    assert spread(shape, TILE) == expected
 
 
 @pytest.mark.parametrize(("lanes", "between"), [(8, 2 * 4 * 4 * 32), (16, 0)])

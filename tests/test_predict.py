@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from roofline.errors import RooflineError
 from roofline.physics.bounds import bound, limits
-from roofline.physics.predict import overhead, predict
+from roofline.physics.predict import Moving, overhead, predict
 from roofline.physics.workload import conv_work
 from roofline.records import RUNGS, Calibration, Ceiling, ConvShape, Theoretical, Traffic, Work
 from tests import roof_builders as build
@@ -98,6 +98,28 @@ def test_in_core_time_and_traffic_beyond_l1_add_up() -> None:
     assert found.high == pytest.approx(8e-6 + beyond * 2 + 2e-6)
 
 
+@pytest.mark.parametrize(("overlap", "both"), [(1, 7), (2, 5), (1000, 4)])
+def test_what_overlaps_hides_as_much_as_its_power_says(overlap: float, both: float) -> None:
+    """Three and four add up to seven, as sides of a right angle to five, else to the longer."""
+    alone = predict(HALF_MIB, "float32", machine(), 1, core_seconds={"typical": 5e-6})
+    third = alone.terms["L2"] / 3
+    found = predict(
+        *(HALF_MIB, "float32", machine(), 1),
+        core_seconds={"typical": 4 * third},
+        moving=Moving(overlap=overlap),
+    )
+    assert found.seconds == pytest.approx(both * third)
+    assert found.terms["compute"] == 4 * third
+    assert sum(found.terms.values()) == pytest.approx(found.seconds)
+
+
+def test_what_fills_only_some_sets_of_a_cache_needs_a_larger_one() -> None:
+    core, small = {"typical": 5e-6}, work(read=30_000)
+    spread = Moving(spread=30_000)
+    found = predict(small, "float32", machine(), 1, core_seconds=core, moving=spread)
+    assert found.terms["L2"] == pytest.approx(30_000 / 200e9 - 30_000 / 300e9)
+
+
 def test_in_core_extremes_may_be_named_by_clock_or_by_time() -> None:
     by_time = {"typical": 5e-6, "low": 4e-6, "high": 8e-6}
     by_clock = {"typical": 5e-6, "low": 8e-6, "high": 4e-6}
@@ -121,7 +143,7 @@ def test_empty_lanes_are_moved_in_the_additive_rung_only() -> None:
     core = {"typical": 5e-6}
     wider = Traffic(read=500_000, written=150_000)
     plain, padded = (
-        predict(HALF_MIB, "float32", machine(), 1, core_seconds=core, inside=inside)
+        predict(HALF_MIB, "float32", machine(), 1, core_seconds=core, moving=Moving(inside=inside))
         for inside in (None, wider)
     )
     assert [padded.rungs[name] for name in "abc"] == [plain.rungs[name] for name in "abc"]
@@ -135,7 +157,7 @@ def test_empty_lanes_are_moved_in_the_additive_rung_only() -> None:
 def test_without_lanes_to_fill_the_additive_rung_moves_what_is_touched() -> None:
     core = {"typical": 5e-6}
     touched, unsaid = (
-        predict(HALF_MIB, "float32", machine(), 1, core_seconds=core, inside=inside)
+        predict(HALF_MIB, "float32", machine(), 1, core_seconds=core, moving=Moving(inside=inside))
         for inside in (HALF_MIB.bytes_touched, None)
     )
     assert touched == unsaid
@@ -146,7 +168,9 @@ def test_padded_data_may_lie_a_level_further_out() -> None:
     core, small = {"typical": 5e-6}, work(read=30_000)
     assert predict(small, "float32", machine(), 1, core_seconds=core).terms["L1"] == 0.0
     padded = predict(
-        *(small, "float32", machine(), 1), core_seconds=core, inside=Traffic(read=60_000)
+        *(small, "float32", machine(), 1),
+        core_seconds=core,
+        moving=Moving(inside=Traffic(read=60_000)),
     )
     assert padded.terms["L2"] == pytest.approx(60_000 / 200e9 - 60_000 / 300e9)
     assert padded.rungs["c"] == pytest.approx(30_000 / 300e9)
@@ -159,7 +183,7 @@ def test_more_bytes_inside_never_make_it_faster(more: int, extra: int, cold: boo
             *(HALF_MIB, "float32", machine(), 1),
             cold=cold,
             core_seconds={"typical": 5e-6},
-            inside=Traffic(read=400_000 + read, written=100_000),
+            moving=Moving(inside=Traffic(read=400_000 + read, written=100_000)),
         )
         for read in (more, more + extra)
     )

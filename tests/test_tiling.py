@@ -13,6 +13,7 @@ from benchmarks.conv.layout import Layout
 from roofline.physics import choice, tiling
 from roofline.physics.choice import choose
 from roofline.physics.isa import Vector
+from roofline.physics.sharing import rows_of_all, shared_rows
 from roofline.physics.tiling import Tiling, from_parameters, lanes_of, split
 from roofline.physics.workload import ITEM_BYTES, conv_work
 from roofline.records import Cache, ConvShape
@@ -229,22 +230,46 @@ def test_a_block_of_rows_fits_half_of_the_second_level() -> None:
     assert choose(conv(64, 64, 14), AVX512, MACHINE).rows == 14
 
 
-@given(case=chosen(threads=2))
-def test_every_thread_gets_enough_units(case: tuple[ConvShape, Vector, Tiling]) -> None:
-    """Six a thread, or as many as single rows make."""
-    shape, _, cut = case
+@given(case=chosen())
+def test_rows_are_cut_only_where_that_shares_more_evenly(
+    case: tuple[ConvShape, Vector, Tiling],
+) -> None:
+    shape, vector, alone = case
     flat = tiling.flattened(shape)
-    total = math.ceil(flat.out_width / cut.columns) if tiling.is_flat(shape) else shape.out_height
-    tiles = math.ceil(tiling.out_blocks(shape, cut.lanes) / cut.blocks) * shape.groups
-    if cut.strategy != "broadcast":
-        tiles = tiling.output_lanes(shape, cut.lanes) // cut.lanes
-    assert cut.rows == 1 or shape.batch * tiles * math.ceil(total / cut.rows) >= 12
+    for threads in (2, 5):
+        cut = choose(shape, vector, MACHINE, threads)
+        most = rows_of_all(flat, cut)
+        rows, more = shared_rows(flat, cut, threads, most)
+        assert rows <= most
+        assert 1 <= more <= _busiest(flat, cut, threads, most) + 1e-9
+        assert rows == most or _busiest(flat, cut, threads, most) > 1.04
+    assert shared_rows(flat, alone, 1, alone.rows) == (alone.rows, 1.0)
 
 
-def test_threads_don_t_change_the_register_tile() -> None:
-    alone, team = (choose(conv(64, 64, 56), AVX512, MACHINE, n) for n in (1, 8))
-    assert team.rows < alone.rows
-    assert replace(team, rows=alone.rows) == alone
+def _busiest(flat: ConvShape, cut: Tiling, threads: int, rows: int) -> float:
+    """Return the most that a thread has to do of whole parts, as a multiple of its share."""
+    blocks = tiling.out_blocks(flat, cut.lanes)
+    if cut.strategy == "broadcast":
+        tiles = [min(cut.blocks, blocks - n) for n in range(0, blocks, cut.blocks)] * flat.groups
+    else:
+        tiles = [1] * (tiling.output_lanes(flat, cut.lanes) // cut.lanes)
+    total = rows_of_all(flat, cut)
+    parts = [min(rows, total - n) for n in range(0, total, rows)]
+    costs = [part * tile for _ in range(flat.batch) for part in parts for tile in tiles]
+    ends = np.cumsum(costs)
+    mine = ((ends - np.array(costs) / 2) * threads / ends[-1]).astype(int).clip(max=threads - 1)
+    return float(np.bincount(mine, costs).max() * threads / ends[-1])
+
+
+def test_weights_are_not_read_twice_where_tiles_of_outputs_share_evenly() -> None:
+    """Of 32 vectors, tiles of four make eight units; of three eleven, of which one thread gets six.
+
+    An image of seven rows is too small to be cut for that.
+    """
+    shape = conv(512, 512, 7)
+    alone, team = (choose(shape, AVX512, MACHINE, threads) for threads in (1, 2))
+    assert (alone.columns, alone.blocks) == (7, 3)
+    assert (team.columns, team.blocks, team.rows) == (4, 4, 7)
 
 
 @given(case=chosen())

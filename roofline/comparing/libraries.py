@@ -7,7 +7,7 @@ from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.host.subjects import Subject
 from roofline.physics import library, pressure
-from roofline.physics.predict import overhead, predict
+from roofline.physics.predict import Moving, overhead, predict
 from roofline.physics.pressure import Rates
 from roofline.physics.tiling import lanes_of
 from roofline.physics.workload import check, conv_work
@@ -77,7 +77,7 @@ class LibraryOperators(Runner):
             self.threads,
             overhead_seconds=overhead(self.calibration, self.threads) if call is None else call,
             core_seconds=self._core_seconds(shape, lanes),
-            inside=kernel,
+            moving=Moving(inside=kernel),
         )
         copies = library.copied(shape, lanes, self.habit)
         parts = shape.batch * shape.groups if library.as_matrix(shape, lanes, self.habit) else 1

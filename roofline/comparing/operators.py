@@ -7,9 +7,10 @@ from functools import cached_property
 from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.physics import choice, cores, library, pressure, tiling
-from roofline.physics.again import again, moved
+from roofline.physics.again import again, moved, spread
+from roofline.physics.cores import Core
 from roofline.physics.isa import Vector
-from roofline.physics.predict import overhead, predict
+from roofline.physics.predict import Moving, overhead, predict
 from roofline.physics.pressure import Rates
 from roofline.physics.roof import caches, instances
 from roofline.physics.tiling import Tiling
@@ -113,8 +114,12 @@ class Operators(Runner):
             cold=self.cold,
             overhead_seconds=overhead(self.calibration, self.threads),
             core_seconds=self._core_seconds(layer, cut),
-            inside=inside,
-            again=again(shape, cut, self.threads),
+            moving=Moving(
+                inside=inside,
+                spread=spread(shape, cut),
+                again=again(shape, cut, self.threads),
+                overlap=self._core.overlap,
+            ),
         )
         if not self.natural:
             return made
@@ -122,9 +127,12 @@ class Operators(Runner):
         seconds = library.copy_seconds(self.calibration, self.threads, copies, inside)
         return library.with_copies(made, seconds)
 
+    @cached_property
+    def _core(self) -> Core:
+        return cores.core_of(self.calibration.machine, self.vector)
+
     def _core_seconds(self, layer: Layer, cut: Tiling) -> Mapping[str, float] | None:
-        core = cores.core_of(self.calibration.machine, self.vector)
-        shape, threads = layer.shape, self.threads
+        core, shape, threads = self._core, layer.shape, self.threads
 
         def seconds(rates: Rates) -> float:
             return pressure.core_seconds(shape, cut, core, rates, threads)

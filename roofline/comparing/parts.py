@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from roofline.comparing.operators import Operators
 from roofline.physics import anatomy, cores, pressure, tiling
-from roofline.physics.again import again, moved
+from roofline.physics.again import again, moved, spread
 from roofline.physics.anatomy import Inside
 from roofline.physics.bandwidth import level_of
 from roofline.physics.isa import Vector
@@ -60,7 +60,8 @@ def _crossing(operators: Operators, shape: ConvShape, cut: Tiling) -> Mapping[st
     """Return what crosses from each level: all tensors once, and what comes again."""
     calibration, threads = operators.calibration, operators.threads
     once = moved(shape, cut)
-    first = MEMORY if operators.cold else level_of(calibration, threads, once.total)
+    footprint = once.total + spread(shape, cut)
+    first = MEMORY if operators.cold else level_of(calibration, threads, footprint)
     found = {first: once}
     for one in again(shape, cut, threads):
         level, more = level_of(calibration, threads, one.footprint), one.traffic

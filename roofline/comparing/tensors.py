@@ -9,7 +9,7 @@ from roofline.physics import blocking, bounds, cores, isa, pressure
 from roofline.physics.bandwidth import level_of, transfers
 from roofline.physics.blocking import Blocking
 from roofline.physics.isa import Vector
-from roofline.physics.predict import overhead, predict
+from roofline.physics.predict import Moving, overhead, predict
 from roofline.physics.pressure import Rates
 from roofline.physics.roof import MEMORY, PICKS
 from roofline.physics.tensors import Shape, work
@@ -117,7 +117,7 @@ class TensorOperators:
             self.threads,
             overhead_seconds=overhead(self.calibration, self.threads),
             core_seconds=core,
-            inside=inside,
+            moving=Moving(inside=inside),
         )
 
     def _cut(self, shape: GemmShape) -> Blocking:

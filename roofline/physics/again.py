@@ -52,6 +52,20 @@ def moved(shape: ConvShape, tiling: Tiling) -> Traffic:
     return Traffic(read=once.read + _between(shape, tiling), written=once.written)
 
 
+def spread(shape: ConvShape, tiling: Tiling) -> float:
+    """Return by how many bytes more of a cache the inputs of a call take than they have.
+
+    Where a stride leaves lines out, those that are used fall on some of a cache's sets only.
+    """
+    if by_output(shape, tiling.lanes) and planar(shape, tiling.lanes):
+        return 0
+    rows, columns = (counts(shape, axis).touched for axis in (0, 1))
+    across = (shape.out_width - 1) * shape.stride[1] + 1
+    left_out = max(0, min(across, shape.width) - columns)
+    item = ITEM_BYTES[shape.dtype]
+    return item * shape.batch * rows * left_out * input_lanes(shape, tiling.lanes)
+
+
 def _between(shape: ConvShape, tiling: Tiling) -> int:
     """Return the bytes of whole cache lines of the input that no tap touches."""
     item, lanes = ITEM_BYTES[shape.dtype], tiling.lanes

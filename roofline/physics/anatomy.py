@@ -24,7 +24,7 @@ CAUSES: tuple[tuple[str, Mapping[str, float], Mapping[str, float]], ...] = (
     ("chain", {"latency": 0.0, "window": math.inf}, {}),
     ("front end", {}, {"starts": math.inf}),
     # Permutations take turns with multiply-adds on pipes that both can use.
-    ("permutations", {"permutes": math.inf, "arithmetic": math.inf}, {}),
+    ("permutations", {"permutes": math.inf, "arithmetic": math.inf, "stolen": 0.0}, {}),
     ("loads", {"broadcasts": math.inf}, {"loads": math.inf}),
     ("sums", {"stores": math.inf}, {}),
 )

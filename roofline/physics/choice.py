@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from roofline.physics.cache_shares import shares
+from roofline.physics.cores import core_of
 from roofline.physics.isa import Vector
 from roofline.physics.reach import Reach
+from roofline.physics.sharing import rows_of_all, shared_rows
 from roofline.physics.tiling import (
     MOST_ROWS,
     UNROLL,
@@ -21,7 +23,6 @@ from roofline.physics.tiling import (
     is_flat,
     lanes_of,
     out_blocks,
-    output_lanes,
     piece_count,
     strategy,
     widest_piece,
@@ -43,6 +44,8 @@ _LOAD_PENALTY = 0.15
 # to three calls (both ends, and between them) of 25 cycles each, see `cores`: one that computes no
 # longer stays slower along rows, however large the tensors are.
 _BEYOND, _FAR_BEYOND, _ROW_CALLS = 2, 6, 3 * 25
+# Multiply-adds of an output, a step of the stride, that hide what comes from far (Zen 5).
+_DENSE = 20
 # Hardware fetches ahead within a page.
 _PAGE = 4096
 # Taps of a kernel row that are kept in registers at once where channels are lanes.
@@ -54,8 +57,6 @@ _LOOPED_TAPS = 5
 _FEW_LANES, _CONSTANT_TILE, _LEAST_TILE = 4, 6, 4
 # Registers of products that are instructions of their own: several of them are under way.
 _PRODUCTS = 3
-# Units of work a thread, so that one of them more or less hardly matters.
-_UNITS = 6
 # A chunk's weights fill that share of the first cache level, beside inputs that pass by. Its inputs
 # lie in so many planes at most: hardware doesn't follow more of them at once.
 _L1_WEIGHTS, _MOST_PLANES = 0.6, 8
@@ -64,26 +65,25 @@ _L1_WEIGHTS, _MOST_PLANES = 0.6, 8
 def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int = 1) -> Tiling:
     """Return the tiling of a shape by a small model of registers, caches and threads."""
     lanes = lanes_of(vector, shape.dtype)
-    kind = strategy(shape, lanes)
-    flat = flattened(shape)
-    caches = shares(machine)
-    if kind == "broadcast":
-        tile = _best_tile(flat, vector, lanes)
-        tiling = replace(tile, chunk=_chunk(flat, tile, caches))
+    flat, caches = flattened(shape), shares(machine)
+    if (kind := strategy(shape, lanes)) == "broadcast":
+        tiling = _best_tile(flat, vector, lanes, caches, threads)
     else:
-        tiling = _lane_tile(flat, vector, lanes, kind)
-    rows = min(_rows(flat, tiling, caches[2]), _shared_rows(flat, tiling, threads))
-    tiling = replace(tiling, rows=rows)
-    return replace(tiling, along=_along(flat, tiling, caches))
+        tiling = _cut(flat, _lane_tile(flat, vector, lanes, kind), caches, threads)[0]
+    columns = core_of(machine, vector).columns
+    return replace(tiling, along=_along(flat, tiling, caches, columns=columns))
 
 
-def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
+def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int], *, columns: bool) -> bool:
     """Return whether tiles follow each other along a row, as the data lie.
 
     What lies beyond a core's own caches is fetched ahead only then: down a column each row of tiles
     begins other lines, soon another page, and the core sees no further than a tile or two. But then
     each row has calls of its own, which a short one doesn't pay for. Broadcast kernels ask for the
     next tile's inputs themselves, so they go where more tiles follow each other.
+
+    Where hardware fetches ahead down `columns`, too, these are better: their rows stay in L1 from
+    tile to tile. Only much work an input is worth having outputs in the order of memory.
     """
     item = ITEM_BYTES[shape.dtype]
     size = sum(activations(shape, tiling.lanes)) * item
@@ -91,9 +91,13 @@ def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> bool:
         return False
     wide = shape.out_width * tiling.lanes * item > _PAGE // 2
     if tiling.strategy == "broadcast":
+        if columns and shape.stride[0] > 1:
+            return False
         return wide or piece_count(shape.out_width, tiling.columns) > tiling.rows
     if size <= min(_FAR_BEYOND * caches[2], caches[3] // 2):
         return False
+    if columns:
+        return math.prod(shape.kernel) * shape.group_in >= _DENSE * math.prod(shape.stride)
     if wide:
         return True
     channels = min(tiling.chunk * tiling.lanes, shape.group_in)
@@ -139,10 +143,27 @@ def widest_permuted(shape: ConvShape, vector: Vector, taps: int) -> int:
     return _CONSTANT_TILE if few or rarely else WIDEST_TILE
 
 
-def _best_tile(shape: ConvShape, vector: Vector, lanes: int) -> Tiling:
-    options = _tiles(shape.out_width, out_blocks(shape, lanes), vector)
-    best = min(options, key=lambda tile: _row_cycles(shape, lanes, *tile))
-    return Tiling(strategy="broadcast", lanes=lanes, columns=best[0], blocks=best[1])
+def _best_tile(
+    shape: ConvShape, vector: Vector, lanes: int, caches: Mapping[int, int], threads: int
+) -> Tiling:
+    def cost(cut: tuple[Tiling, float]) -> float:
+        return _row_cycles(shape, cut[0]) * cut[1]
+
+    tiles = [
+        Tiling(strategy="broadcast", lanes=lanes, columns=columns, blocks=blocks)
+        for columns, blocks in _tiles(shape.out_width, out_blocks(shape, lanes), vector)
+    ]
+    return min((_cut(shape, tile, caches, threads) for tile in tiles), key=cost)[0]
+
+
+def _cut(
+    shape: ConvShape, tiling: Tiling, caches: Mapping[int, int], threads: int
+) -> tuple[Tiling, float]:
+    """Return a tile's tiling, and what its split over threads costs as a multiple of none."""
+    if tiling.strategy == "broadcast":
+        tiling = replace(tiling, chunk=_chunk(shape, tiling, caches))
+    rows, more = shared_rows(shape, tiling, threads, _rows(shape, tiling, caches[2]))
+    return replace(tiling, rows=rows), more
 
 
 def _tiles(width: int, blocks: int, vector: Vector) -> Iterator[tuple[int, int]]:
@@ -155,11 +176,11 @@ def _tiles(width: int, blocks: int, vector: Vector) -> Iterator[tuple[int, int]]
             yield widest_piece(width, min(most, WIDEST_TILE)), count
 
 
-def _row_cycles(shape: ConvShape, lanes: int, columns: int, blocks: int) -> float:
-    whole, rest = divmod(out_blocks(shape, lanes), blocks)
+def _row_cycles(shape: ConvShape, tiling: Tiling) -> float:
+    whole, rest = divmod(out_blocks(shape, tiling.lanes), tiling.blocks)
     return sum(
-        count * (whole * cycles(size, blocks) + (cycles(size, rest) if rest else 0))
-        for _, size, count in equal_pieces(shape.out_width, columns)
+        count * (whole * cycles(size, tiling.blocks) + (cycles(size, rest) if rest else 0))
+        for _, size, count in equal_pieces(shape.out_width, tiling.columns)
     )
 
 
@@ -178,14 +199,14 @@ def _rows(shape: ConvShape, tiling: Tiling, cache: int) -> int:
     item = ITEM_BYTES[shape.dtype]
     depth = shape.group_in if by_output(shape, tiling.lanes) else tiling.lanes
     if is_flat(shape):
-        step, total = tiling.columns * depth * item, -(-shape.out_width // tiling.columns)
-        halo = 0
+        step, halo = tiling.columns * depth * item, 0
     else:
-        step, total = shape.width * shape.stride[0] * depth * item, shape.out_height
+        step = shape.width * shape.stride[0] * depth * item
         halo = shape.kernel[0] * shape.dilation[0] // shape.stride[0]
     # Weights that don't stay there come again for each part: then inputs have all of it.
     room = cache if _weights(shape, tiling) > cache else cache // 2
     fitting = max(1, room // step - halo)
+    total = rows_of_all(shape, tiling)
     return math.ceil(total / math.ceil(total / fitting))
 
 
@@ -195,15 +216,3 @@ def _weights(shape: ConvShape, tiling: Tiling) -> int:
         return 0
     taps = shape.kernel[0] * shape.kernel[1]
     return shape.group_out * shape.group_in * taps * ITEM_BYTES[shape.dtype]
-
-
-def _shared_rows(shape: ConvShape, tiling: Tiling, threads: int) -> int:
-    """Return the most rows (or tiles) a unit may have for all threads to have enough units."""
-    total = shape.out_height
-    if is_flat(shape):
-        total = piece_count(shape.out_width, tiling.columns)
-    if threads == 1:
-        return total
-    vectors = output_lanes(shape, tiling.lanes) // tiling.lanes
-    others = shape.batch * -(-vectors // tiling.blocks)
-    return max(1, total // max(1, -(-_UNITS * threads // others)))

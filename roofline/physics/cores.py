@@ -18,10 +18,15 @@ class Core:
         permutes: vector permutations a cycle.
         arithmetic: vector instructions a cycle on all pipes that multiply-adds and
             permutations use together.
+        stolen: turns of a multiply-add that a permutation takes, on average.
         window: instructions under way at once: how far a core looks ahead of its oldest.
         call: cycles from one micro-kernel's last instruction to the next one's first, with the
             mispredicted branch that ends a loop.
         exit: cycles that a mispredicted branch costs: one ends the loops of a tile.
+        overlap: how well computing hides traffic of our kernels: the power with which times of
+            both add up, 1 for one after the other. Above that, sums of a tile are loaded and stored
+            beside other tiles' work.
+        columns: whether hardware fetches ahead where each load is a row of the image further on.
         source: citation.
 
     """
@@ -35,6 +40,9 @@ class Core:
     source: str
     window: float = 224
     exit: float = 0
+    stolen: float = 0
+    overlap: float = 1
+    columns: bool = False
 
 
 # An empty call takes 9 cycles (the `call` ceiling, as measured on Zen 4); the branch that ends a
@@ -99,8 +107,12 @@ _ZEN5_512 = replace(
     _ZEN4_256,
     source="AMD, optimization guide of Zen 5, pub. 58455, and AMD's scheduling model in GCC "
     "(zn4zn5.md): 512-bit pipes, multiply-add on 0 and 1, permutation on 1 and 2, a 512-bit store "
-    "on both store pipes",
+    "on both store pipes; that permutations go to both of their pipes alike, overlap and "
+    "fetching down columns were timed on a Zen 5 server core",
     window=448,
+    stolen=0.5,
+    overlap=1.4,
+    columns=True,
 )
 _ZEN2_256 = replace(
     _GENERIC,

@@ -3,9 +3,10 @@
 Rungs (`RUNG_MEANINGS`): a, b max(nominal FLOPs / peak, compulsory bytes / bandwidth), on paper
 and as measured (the source article's corrected roofline); c max(nominal FLOPs / peak, touched
 bytes at the bandwidth of their footprint) + overhead; d in-core time + what the same traffic
-takes beyond L1 + overhead. Nothing is fitted.
+takes beyond L1, beside it as far as the core hides it, + overhead. Nothing is fitted.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,26 @@ Moved = tuple[str, Mapping[Pick, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moving:
+    """What a subject's kernels move, and when.
+
+    Attributes:
+        inside: bytes that they touch as tensors lie inside, where that is more than the work's
+            (empty lanes, whole cache lines).
+        spread: bytes of caches that they take beside those that they touch.
+        again: what they move more than once.
+        overlap: the power with which times in the core and of traffic add up: 1 for one after the
+            other, more where they hide each other.
+
+    """
+
+    inside: Traffic | None = None
+    spread: float = 0
+    again: Sequence[Again] = ()
+    overlap: float = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
     """What is predicted, where; `peak` is the compute ceiling."""
 
@@ -50,8 +71,12 @@ class _Question:
     cold: bool
     overhead: float
     core: Mapping[str, float] | None
-    inside: Traffic
-    again: Sequence[Again]
+    moving: Moving
+
+    @property
+    def inside(self) -> Traffic:
+        """Bytes that rung d moves."""
+        return self.moving.inside or self.work.bytes_touched
 
 
 def predict(
@@ -63,8 +88,7 @@ def predict(
     cold: bool = False,
     overhead_seconds: float = 0.0,
     core_seconds: Mapping[str, float] | None = None,
-    inside: Traffic | None = None,
-    again: Sequence[Again] = (),
+    moving: Moving | None = None,
 ) -> Prediction:
     """Return how long a work should take, by every rung that can be told.
 
@@ -80,9 +104,7 @@ def predict(
         overhead_seconds: of one call, a constant of the team; see `overhead`.
         core_seconds: in-core time of the subject's kernels with everything in L1, at the
             "typical" clock and at the extremes ("low", "high", in either order).
-        inside: bytes that the subject's kernels touch as tensors lie inside, where that is more
-            (empty lanes, whole cache lines); rung d moves these.
-        again: what the subject's kernels move more than once; rung d adds it.
+        moving: what the subject's kernels move beside the work's touched bytes; rung d adds it.
 
     Raises:
         RooflineError: the calibration has no compute ceiling of that dtype for that team, or no
@@ -100,8 +122,7 @@ def predict(
             cold=cold,
             overhead=overhead_seconds,
             core=core_seconds,
-            inside=inside or work.bytes_touched,
-            again=again,
+            moving=moving or Moving(),
         ),
     )
 
@@ -190,18 +211,32 @@ def _longer(question: _Question, moved: Moved, pick: Pick) -> _Estimate:
 def _additive(question: _Question, beyond: Sequence[Moved] | None, pick: Pick) -> _Estimate | None:
     if question.core is None or beyond is None:
         return None
-    terms = {"compute": _core(question.core, pick)}
+    core, levels = _core(question.core, pick), dict[str, float]()
     for level, seconds in beyond:
-        terms[level] = terms.get(level, 0.0) + seconds[pick]
+        levels[level] = levels.get(level, 0.0) + seconds[pick]
+    seen = _seen(core, sum(levels.values()), question.moving.overlap)
+    terms = {"compute": core, **{name: seen * one for name, one in levels.items()}}
     terms["overhead"] = question.overhead
     return _Estimate(seconds=sum(terms.values()), terms=terms)
 
 
+def _seen(core: float, moving: float, overlap: float) -> float:
+    """Return the share of traffic's time that lies beside none in the core.
+
+    Both take (core^p + moving^p)^(1/p) together, p being the overlap.
+    """
+    if overlap == 1 or not moving:
+        return 1.0
+    longer, shorter = max(core, moving), min(core, moving)
+    both = longer * math.pow(1 + math.pow(shorter / longer, overlap), 1 / overlap)
+    return (both - core) / moving
+
+
 def _all_beyond(question: _Question) -> Sequence[Moved] | None:
     """Return what all traffic of the kernels adds to their in-core time; None if not known."""
-    inside = question.inside
-    found = [_beyond(question, inside, inside.total, cold=question.cold)]
-    found += [_beyond(question, one.traffic, one.footprint) for one in question.again]
+    inside, moving = question.inside, question.moving
+    found = [_beyond(question, inside, inside.total + moving.spread, cold=question.cold)]
+    found += [_beyond(question, one.traffic, one.footprint) for one in moving.again]
     return None if None in found else [one for one in found if one is not None]
 
 
@@ -215,6 +250,8 @@ def _beyond(
         return None
     if near is None or near[0] != "L1":
         return far
+    if far[0] == near[0]:
+        return far[0], dict.fromkeys(PICKS, 0.0)
     # The in-core time holds the loads and stores of data in L1 already.
     return far[0], {pick: max(0.0, far[1][pick] - near[1][pick]) for pick in PICKS}
 

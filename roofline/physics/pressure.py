@@ -113,37 +113,51 @@ def _unit(found: Counted, core: Core, rates: Rates) -> Unit:
 
 
 def _call(one: Calls, core: Core, rates: Rates) -> float:
-    tile = _ends(one.sums, core, rates)
-    if one.step is not None:
-        tile += _tile(one.turns, one.step, core, rates)
-    if one.ends:
-        tile += core.exit / rates.hertz
-    return one.tiles * tile + core.call / rates.hertz
+    # The branch that ends the last tile's loops is the call's.
+    exits = (one.tiles - 1) * core.exit if one.ends else 0
+    return one.tiles * _tile(one, core, rates) + (exits + core.call) / rates.hertz
 
 
-def _ends(accumulators: int, core: Core, rates: Rates) -> float:
-    """Return the seconds that a tile's sums take to be loaded and stored."""
-    each = max(1 / rates.loads, 1 / (core.stores * rates.hertz), _SUM / rates.starts)
-    return accumulators * each
+def _tile(one: Calls, core: Core, rates: Rates) -> float:
+    """Return the seconds of a tile: its turns on the busiest port or as a chain, and its sums.
 
-
-def _tile(turns: int, step: Step, core: Core, rates: Rates) -> float:
-    """Return the seconds of a tile's turns: the busiest port, or the chain of its sums.
-
-    Short tiles follow each other within the core's window, and hide each other's chains.
+    Sums are loaded and stored before and after the turns, or beside those of other tiles.
     """
-    overlap = max(1.0, core.window / (turns * step.starts))
-    chain = step.chain * core.latency / rates.hertz / overlap
-    return turns * max(_seconds(step, core, rates), chain)
+    sums = [one.sums * each for each in _sum(core, rates)]
+    if one.step is None:
+        return max(sums)
+    turns = [one.turns * each for each in _turn(one.step, core, rates)]
+    chain = _chain(one.turns, one.step, core, rates)
+    if core.overlap > 1:
+        return max(chain, *(one + other for one, other in zip(turns, sums, strict=True)))
+    return max(chain, *turns) + max(sums)
 
 
-def _seconds(step: Step, core: Core, rates: Rates) -> float:
-    """Return the seconds of a step on the busiest port, or as fast as its instructions start."""
+def _chain(turns: int, step: Step, core: Core, rates: Rates) -> float:
+    """Return the seconds for which a tile's sums wait for each other.
+
+    As far as the core's window reaches, the next tiles' chains run beside it.
+    """
+    overlap = 1 + core.window / (turns * step.starts)
+    return turns * (step.chain * core.latency / rates.hertz / overlap)
+
+
+def _turn(step: Step, core: Core, rates: Rates) -> tuple[float, ...]:
+    """Return the seconds of a step on each port, in the order of `_sum`'s."""
     pipes = max(core.arithmetic, rates.multiplies / rates.hertz)
-    return max(
-        step.multiplies / rates.multiplies,
+    return (
+        (step.multiplies + core.stolen * step.permutes) / rates.multiplies,
         step.loads / rates.loads + step.broadcasts / (core.broadcasts * rates.hertz),
         step.permutes / (core.permutes * rates.hertz),
         (step.multiplies + step.permutes) / (pipes * rates.hertz),
         step.starts / rates.starts,
+        0.0,
     )
+
+
+def _sum(core: Core, rates: Rates) -> tuple[float, ...]:
+    """Return the seconds in which a sum is loaded and stored, on each port.
+
+    These are multiply-adds, loads, permutations, pipes of both, the front end, stores.
+    """
+    return 0.0, 1 / rates.loads, 0.0, 0.0, _SUM / rates.starts, 1 / (core.stores * rates.hertz)

@@ -164,15 +164,16 @@ def _by_block(
     """Count the calls of a span where lanes are output channels: a turn is a channel and a tap."""
     rows, taps = len(span.kernel_rows), len(span.kernel_columns)
     each, loop = span.columns * blocks, beside(shape, tiling, span, piece, blocks) / piece.depth
+    turns = rows * taps * piece.blocks * piece.depth
     return Calls(
         times,
         cost=span.tiles * each * taps * rows * piece.blocks * piece.turns,
         tiles=span.tiles,
         sums=each,
-        turns=rows * taps * piece.blocks * piece.depth,
+        turns=turns,
         # Every sum waits for the one before.
         step=Step(each, blocks, span.columns, 0, 1, loop),
-        ends=True,
+        ends=turns > 1,
     )
 
 
@@ -198,11 +199,15 @@ def _by_row(
 def _row(reach: Reach, tiling: Tiling, loop: float) -> Step:
     """Count one channel and kernel row: a sum waits for its taps, one after the other."""
     inputs = len(reach.uses())
+    uses = [use for one in reach.uses().values() for use in one]
+    # At a row's ends some taps have no input: their weights are never loaded.
+    taps = len({tap for _, tap in uses})
+    chain = max(Counter(column for column, _ in uses).values(), default=0)
     if tiling.strategy == "spread":
-        return Step(reach.products, reach.taps, inputs, 0, reach.taps, loop)
+        return Step(reach.products, taps, inputs, 0, chain, loop)
     permutes = inputs * (tiling.strategy == "permute")
-    loads = inputs + reach.taps + (permutes > 0)
-    return Step(reach.products, loads, 0, permutes, reach.taps, loop)
+    loads = inputs + taps + (permutes > 0)
+    return Step(reach.products, loads, 0, permutes, chain, loop)
 
 
 def _loop(shape: ConvShape, tiling: Tiling, rows: int) -> float:
