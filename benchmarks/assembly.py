@@ -13,6 +13,8 @@ _LABEL = re.compile(r"^([.\w$]+):")
 _JUMP = re.compile(r"^(?:j\w+|b(?:\.\w+)?|cbn?z|tbn?z) .*?([.\w$]+)$")
 _STACK = re.compile(r"\(%[re]sp|\[sp\b")
 _SYMBOL = re.compile(r"(?:cfunc\.)?_ZN[\w.$]+|\.L\w+")
+# What LLVM writes around inline assembly, though there be none.
+_INLINE = ("#APP", "#NO_APP", "//APP", "//NO_APP")
 _COMMENT = re.compile(r"\s*(?:##?\s|//|@ ).*$")
 
 
@@ -53,7 +55,7 @@ def instructions(listing: str) -> list[str]:
     kept = []
     for line in listing.splitlines():
         text = " ".join(_COMMENT.sub("", line).split())
-        if text and (_LABEL.match(text) or not text.startswith(".")):
+        if text and not text.startswith(_INLINE) and (_LABEL.match(text) or not text.startswith(".")):
             kept.append(text)
     return kept
 

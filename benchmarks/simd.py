@@ -203,6 +203,14 @@ class Emitter:
         builder.position_at_end(done)
         return results
 
+    def hold(self) -> None:
+        """Let the compiler move no load from below to above: no instruction comes of it.
+
+        Its scheduler loads ahead as far as code is straight, and then may have too few registers.
+        """
+        nothing = ir.FunctionType(VOID, [])
+        self.builder.asm(nothing, "", "~{memory}", [], side_effect=True)
+
     def store_fence(self) -> None:
         """Make non-temporal stores visible before what follows (x86 orders them weakly)."""
         if is_x86(self.builder):

@@ -20,7 +20,7 @@ class _Turn:
     """Some channels that lie side by side, of all columns and blocks of a tile.
 
     `column` is what lies between the inputs of neighbouring columns, in bytes; so does `plane`,
-    where channels lie in planes.
+    where channels lie in planes. Where `held`, no input is loaded before its turn.
     """
 
     e: Emitter
@@ -30,6 +30,7 @@ class _Turn:
     column: int
     channels: int
     plane: Value | None = None
+    held: bool = False
 
     @property
     def weights(self) -> int:
@@ -49,6 +50,8 @@ class _Turn:
             at = u * self.blocks * e.vector_bytes
             factors = [e.load(weights, at + n * e.vector_bytes) for n in range(self.blocks)]
             for j in range(self.columns):
+                if self.held:
+                    e.hold()
                 value = e.broadcast(x, j * self.column + (u * item if self.plane is None else 0))
                 for place, factor in enumerate(factors, j * self.blocks):
                     sums[place] = multiply_add(value, factor, sums[place])
@@ -65,17 +68,19 @@ def build_broadcast(
     stride: int,
     unroll: int,
     relu: bool = False,
+    held: bool = False,
 ) -> Callable[[int], int]:
     """Make the kernel that multiplies one input value with vectors of output channels.
 
     `stride` is in elements, between the inputs of neighbouring columns; `unroll` channels that
     lie side by side make one turn (1 where channels lie in planes). After `relu` nothing is added.
+    Where `held` the compiler loads nothing ahead within a turn, for which registers may not do.
     """
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
         tile = Tile(e, entry, columns, blocks, relu=relu)
-        turn = _Turn(e, fused, columns, blocks, stride * ITEM_BYTES[dtype], unroll)
+        turn = _Turn(e, fused, columns, blocks, stride * ITEM_BYTES[dtype], unroll, held=held)
         channels, x_channel = tile.word(words.CHANNELS), tile.common(words.X_CHANNEL)
         blocks_in, x_block = tile.word(words.CHANNEL_BLOCKS), tile.common(words.X_BLOCK)
         weights_block = tile.word(words.WEIGHTS_BLOCK)

@@ -30,15 +30,24 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
     common += (("blocks", micro.blocks), ("stride", step))
     each, planes = micro.columns * micro.blocks, planar(shape, tiling.lanes)
     turn = 1 if planes else unroll(tiling.lanes)
-    looped = _checked(MODULE, "build_broadcast", (*common, ("unroll", turn)), turn * each)
+    looped = _looped(common, turn, turn * each)
     if micro.whole:
         channels = shape.group_in if planes else tiling.lanes
         whole: Arguments = (("channels", channels), ("planar", planes))
         whole += (("single", shape.kernel == (1, 1)),)
         made = _checked(MODULE, "build_whole", common + whole, channels * each)
-        # Compilers differ in how far they load ahead where nothing stops them.
         return replace(made, instead=looped)
     return looped
+
+
+def _looped(common: Arguments, turn: int, count: int) -> Recipe:
+    """Return the kernel that counts channels; compilers differ in how far they load ahead."""
+    arguments = (*common, ("unroll", turn))
+    made = _checked(MODULE, "build_broadcast", arguments, count)
+    if turn == 1:
+        return made
+    held = _checked(MODULE, "build_broadcast", (*arguments, ("held", True)), count)
+    return replace(made, instead=held)
 
 
 def _lanes_recipe(layout: Layout, micro: Micro, common: Arguments) -> Recipe:
