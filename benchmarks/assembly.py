@@ -55,7 +55,11 @@ def instructions(listing: str) -> list[str]:
     kept = []
     for line in listing.splitlines():
         text = " ".join(_COMMENT.sub("", line).split())
-        if text and not text.startswith(_INLINE) and (_LABEL.match(text) or not text.startswith(".")):
+        if (
+            text
+            and not text.startswith(_INLINE)
+            and (_LABEL.match(text) or not text.startswith("."))
+        ):
             kept.append(text)
     return kept
 

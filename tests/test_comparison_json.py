@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from roofline.records import Report, Traffic, Work
+from roofline.records import Errors, Report, Traffic, Work
 from roofline.view.comparison_json import to_json
 from tests.comparison_builders import predicted, report, row, shape
 
@@ -40,13 +40,20 @@ def test_the_names_are_those_promised() -> None:
     assert list(whole) == [
         *("format", "machine", "node", "calibration", "fit", "subject", "threads"),
         "cache",
-        *("libraries", "environment", "drift", "rows", "summary", "noise_floor"),
+        *("libraries", "environment", "drift", "rows", "summary"),
+        *("undrifted", "noise_floor"),
     ]
     assert whole["format"] == 1
     assert tuple(whole["rows"][0]) == ROW
     assert list(whole["rows"][0]["rungs"]) == ["a", "b", "c", "d", "e", "f"]
     assert list(whole["summary"]) == ["all", "dense"]
     assert list(whole["summary"]["all"]) == ["n", "median_ape", "within_10", "within_25", "bias"]
+
+
+def test_errors_without_drift_are_there_where_they_are_known() -> None:
+    known = Errors(n=2, median_ape=0.04, within_10=0.5, within_25=1.0, bias=-0.01)
+    assert tree(usual())["undrifted"] is None
+    assert tree(replace(usual(), undrifted=known))["undrifted"]["median_ape"] == 0.04
 
 
 def test_a_row_holds_its_layer_in_si_units() -> None:

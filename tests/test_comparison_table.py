@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from roofline.records import Bound, Report
+from roofline.records import Bound, Errors, Report
 from roofline.shapes import default_sweep
 from roofline.view.comparison_rows import NOTHING, lessons, percent, sections
 from roofline.view.comparison_table import render
@@ -98,6 +98,16 @@ def test_errors_stand_by_class_and_rung_above_the_noise_floor() -> None:
     floor = "Noise floor: the same layer measured twice differs by 2.1 %"
     assert text.index("depthwise (1)") < text.index(floor) < text.index("How close")
     assert "Noise floor unknown" in unwrapped(report(rows, noise_floor=None))
+
+
+def test_errors_without_drift_stand_below_those_with_it() -> None:
+    known = Errors(n=2, median_ape=0.04, within_10=0.5, within_25=1.0, bias=-0.012)
+    rows = [row("one"), row("two")]
+    text = unwrapped(report(rows, undrifted=known))
+    words = "drift taken out (each part of rung d at the rate that its ceiling has now): median 4.0"
+    assert text.index("Noise floor") < text.index(words)
+    assert "50 % within 10 %, 100 % within 25 %, bias -1.2 %." in text
+    assert "drift taken out" not in unwrapped(report(rows))
 
 
 def test_tightness_shows_the_best_five_and_counts_the_close_ones() -> None:

@@ -1,10 +1,13 @@
 """Drift: what anchors say of the ceilings that a sweep is judged by."""
 
+from dataclasses import replace
+
 import pytest
 
 from roofline.physics import drift
 from roofline.records import Anchor, Calibration
 from tests.builders import make_bandwidth, make_calibration
+from tests.comparison_builders import predicted, shape
 
 RATE = 1e10
 # Rounds between 90 % and 105 % of the typical rate.
@@ -46,6 +49,16 @@ def test_bounds_are_judged_by_the_best_visit() -> None:
     assert drift.best([anchor(0.5, 1.2, 0.8), anchor(0.3, name="l2-read")]) == pytest.approx(
         {"dram-read": 1.2 * RATE, "l2-read": 0.3 * RATE}
     )
+
+
+def test_each_part_of_a_prediction_goes_at_the_rate_of_now() -> None:
+    """A clock at half its rate, memory at twice; what has no ceiling stays as it is."""
+    made = predicted(shape(64), 7.0, {"a": 1.0, "d": 7.0})
+    made = replace(made, terms={"compute": 1.0, "L2": 2.0, "DRAM": 3.0, "overhead": 1.0})
+    ratios = {"fma-float32-512": 0.5, "dram-read": 2.0}
+    assert drift.undrifted(made, ratios, "fma-float32-512") == 2.0 + 2.0 + 1.5 + 1.0
+    assert drift.undrifted(replace(made, rungs={"a": 7.0}), ratios, "fma-float32-512") is None
+    assert drift.undrifted(replace(made, seconds=6.0), ratios, "fma-float32-512") is None
 
 
 def test_without_a_visit_there_is_no_best() -> None:

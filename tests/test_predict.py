@@ -98,19 +98,40 @@ def test_in_core_time_and_traffic_beyond_l1_add_up() -> None:
     assert found.high == pytest.approx(8e-6 + beyond * 2 + 2e-6)
 
 
-@pytest.mark.parametrize(("overlap", "both"), [(1, 7), (2, 5), (1000, 4)])
-def test_what_overlaps_hides_as_much_as_its_power_says(overlap: float, both: float) -> None:
-    """Three and four add up to seven, as sides of a right angle to five, else to the longer."""
+@pytest.mark.parametrize(
+    ("ports", "overlap", "both"),
+    [(0, 1, 7), (0, 2, 5), (0, 1000, 4), (3, 1000, 6), (1, 2, 32**0.5)],
+)
+def test_arithmetic_hides_what_loads_and_traffic_take_as_its_power_says(
+    ports: int, overlap: float, both: float
+) -> None:
+    """Four of arithmetic, three of traffic: seven, sides of a right angle, or the longer of them.
+
+    Traffic takes turns with loads and stores.
+    """
     alone = predict(HALF_MIB, "float32", machine(), 1, core_seconds={"typical": 5e-6})
     third = alone.terms["L2"] / 3
     found = predict(
         *(HALF_MIB, "float32", machine(), 1),
         core_seconds={"typical": 4 * third},
-        moving=Moving(overlap=overlap),
+        moving=Moving(beside={"typical": (4 * third, ports * third)}, overlap=overlap),
     )
     assert found.seconds == pytest.approx(both * third)
     assert found.terms["compute"] == 4 * third
     assert sum(found.terms.values()) == pytest.approx(found.seconds)
+
+
+def test_what_overlaps_takes_no_less_than_the_core() -> None:
+    """Loads bind in the core: five, of which arithmetic is one and traffic three."""
+    alone = predict(HALF_MIB, "float32", machine(), 1, core_seconds={"typical": 5e-6})
+    third = alone.terms["L2"] / 3
+    found = predict(
+        *(HALF_MIB, "float32", machine(), 1),
+        core_seconds={"typical": 5 * third},
+        moving=Moving(beside={"typical": (third, third)}, overlap=3),
+    )
+    assert found.seconds == 5 * third
+    assert found.terms["L2"] == 0.0
 
 
 def test_what_fills_only_some_sets_of_a_cache_needs_a_larger_one() -> None:

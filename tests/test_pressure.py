@@ -18,6 +18,7 @@ from roofline.physics.isa import Vector
 from roofline.physics.pressure import (
     Rates,
     Unit,
+    beside,
     core_seconds,
     loads,
     rates,
@@ -194,6 +195,15 @@ def test_only_taps_with_an_input_are_loaded_and_wait_for_each_other() -> None:
     slow = Rates(multiplies=1e9, loads=1, hertz=1)
     assert core_seconds(shape, tile, FREE, slow, 1) == pytest.approx(7 * 1 + 1)
     assert core_seconds(shape, tile, replace(FREE, latency=5), EASY, 1) == pytest.approx(7 * 5)
+
+
+def test_arithmetic_and_loads_are_told_apart() -> None:
+    """Six columns of four blocks: 24 multiply-adds a channel, a call; ten loads, and sums."""
+    tile = Tiling(strategy="broadcast", lanes=16, columns=6, blocks=4, chunk=2)
+    shape = conv(32, 64, 1, 1, height=1, width=6)
+    arithmetic, loading = beside(shape, tile, ZEN5, FULL, 1)
+    assert arithmetic == 32 * 12 + CALL
+    assert loading == ZEN5.taken * (32 * 10 + 24) / 2
 
 
 def test_outputs_without_a_tap_are_stored_and_no_more() -> None:

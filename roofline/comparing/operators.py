@@ -12,7 +12,7 @@ from roofline.physics.cores import Core
 from roofline.physics.isa import Vector
 from roofline.physics.predict import Moving, overhead, predict
 from roofline.physics.pressure import Rates
-from roofline.physics.roof import caches, instances
+from roofline.physics.roof import PICKS, caches, instances
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import check, conv_work
 from roofline.records import Layer, Prediction, Scalar, Timing
@@ -118,6 +118,7 @@ class Operators(Runner):
                 inside=inside,
                 spread=spread(shape, cut),
                 again=again(shape, cut, self.threads),
+                beside=self._beside(layer, cut),
                 overlap=self._core.overlap,
             ),
         )
@@ -138,6 +139,21 @@ class Operators(Runner):
             return pressure.core_seconds(shape, cut, core, rates, threads)
 
         return pressure.by_pick(self.calibration, threads, self.vector, shape.dtype, seconds)
+
+    def _beside(self, layer: Layer, cut: Tiling) -> Mapping[str, tuple[float, float]] | None:
+        """Return what arithmetic takes alone, and loads and stores, where they overlap."""
+        core, shape, threads = self._core, layer.shape, self.threads
+        if core.overlap == 1:
+            return None
+        found = {
+            pick: pressure.rates(self.calibration, threads, self.vector, shape.dtype, pick)
+            for pick in PICKS
+        }
+        return {
+            pick: pressure.beside(shape, cut, core, rates, threads)
+            for pick, rates in found.items()
+            if rates is not None
+        }
 
     def check(self, layers: Sequence[Layer], memory_available: int) -> None:
         """Refuse, before anything is measured, what can't be run.

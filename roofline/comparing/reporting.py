@@ -1,14 +1,15 @@
 """A sweep and its calibration become the report that every view shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.physics import judge
 from roofline.physics.bounds import Limits, bound, in_window, limits
-from roofline.physics.drift import best, drift
-from roofline.records import Comparison, Layer, Report, Sweep, Timing
+from roofline.physics.drift import best, drift, undrifted
+from roofline.physics.roof import compute_ceiling
+from roofline.records import Comparison, Errors, Layer, Report, Sweep, Timing
 
 
 def report(sweep: Sweep, operators: Runner, *, tolerance: float = judge.TOLERANCE) -> Report:
@@ -21,6 +22,7 @@ def report(sweep: Sweep, operators: Runner, *, tolerance: float = judge.TOLERANC
 
     """
     rows = tuple(_row(sweep, timing, operators, tolerance) for timing in sweep.timings)
+    moved = drift(operators.calibration, sweep.threads, sweep.anchors)
     return Report(
         machine=sweep.machine.id,
         node=sweep.node,
@@ -30,13 +32,28 @@ def report(sweep: Sweep, operators: Runner, *, tolerance: float = judge.TOLERANC
         cache=sweep.cache,
         libraries=sweep.software.libraries,
         environment=sweep.conditions.environment,
-        drift=drift(operators.calibration, sweep.threads, sweep.anchors),
+        drift=moved,
         rows=rows,
         summary=judge.summary(rows),
         rung_errors=judge.rung_errors(rows),
+        undrifted=_undrifted(rows, operators, moved),
         tightness=judge.tightness(rows),
         noise_floor=judge.noise_floor(judge.round_medians(t.seconds) for t in sweep.timings),
     )
+
+
+def _undrifted(
+    rows: Sequence[Comparison], operators: Runner, moved: Mapping[str, float]
+) -> Errors | None:
+    signed = []
+    for row in rows:
+        ceiling = compute_ceiling(operators.calibration, operators.threads, row.shape.dtype)
+        if not moved or ceiling is None or row.measured is None:
+            continue
+        seconds = undrifted(row.prediction, moved, ceiling.name)
+        if seconds is not None:
+            signed.append(seconds / row.measured.seconds - 1)
+    return judge.errors_of(signed) if signed else None
 
 
 def predictions(

@@ -23,9 +23,10 @@ class Core:
         call: cycles from one micro-kernel's last instruction to the next one's first, with the
             mispredicted branch that ends a loop.
         exit: cycles that a mispredicted branch costs: one ends the loops of a tile.
-        overlap: how well computing hides traffic of our kernels: the power with which times of
-            both add up, 1 for one after the other. Above that, sums of a tile are loaded and stored
-            beside other tiles' work.
+        overlap: 1: traffic of our kernels comes after their time in the core, a tile's sums are
+            loaded and stored after its other work. More: all that is beside arithmetic, and this
+            is the power with which the two add up.
+        taken: share of the time of loads and stores that traffic can't use, where work overlaps.
         columns: whether hardware fetches ahead where each load is a row of the image further on.
         source: citation.
 
@@ -42,6 +43,7 @@ class Core:
     exit: float = 0
     stolen: float = 0
     overlap: float = 1
+    taken: float = 0
     columns: bool = False
 
 
@@ -111,7 +113,8 @@ _ZEN5_512 = replace(
     "fetching down columns were timed on a Zen 5 server core",
     window=448,
     stolen=0.5,
-    overlap=1.4,
+    overlap=3,
+    taken=0.75,
     columns=True,
 )
 _ZEN2_256 = replace(

@@ -1,9 +1,10 @@
 """Drift: what the anchors of a sweep say of the ceilings it is judged by."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from roofline.physics.robust import median
-from roofline.records import Anchor, Calibration, Ceiling, Finding
+from roofline.records import Anchor, Calibration, Ceiling, Finding, Prediction
 
 # A ceiling's rounds may lie this far apart before their range is left, as samples of a few do.
 _SLACK = 0.03
@@ -20,6 +21,23 @@ def drift(calibration: Calibration, threads: int, anchors: Sequence[Anchor]) -> 
 def best(anchors: Sequence[Anchor]) -> Mapping[str, float]:
     """Return, by ceiling, the highest rate of this run: what bounds are judged by."""
     return {anchor.ceiling: max(anchor.rates) for anchor in anchors if anchor.rates}
+
+
+def undrifted(prediction: Prediction, ratios: Mapping[str, float], compute: str) -> float | None:
+    """Return rung d with each part at the rate that its ceiling has now; None where d isn't known.
+
+    Args:
+        prediction: whose terms are rung d's, as of one that nothing is fitted to.
+        ratios: by ceiling, now / calibration; see `drift`.
+        compute: the name of the ceiling that in-core time stands on.
+
+    """
+    if prediction.rungs.get("d") != prediction.seconds:
+        return None
+    names = {name: f"{name.lower()}-read" for name in prediction.terms} | {"compute": compute}
+    return math.fsum(
+        seconds / ratios.get(names[name], 1.0) for name, seconds in prediction.terms.items()
+    )
 
 
 def moved(calibration: Calibration, threads: int, anchors: Sequence[Anchor]) -> tuple[Finding, ...]:

@@ -49,14 +49,17 @@ class Moving:
             (empty lanes, whole cache lines).
         spread: bytes of caches that they take beside those that they touch.
         again: what they move more than once.
-        overlap: the power with which times in the core and of traffic add up: 1 for one after the
-            other, more where they hide each other.
+        beside: where traffic and arithmetic hide each other, the seconds of arithmetic alone and
+            those in which loads and stores are in traffic's way, by the same names as the in-core
+            time; None: traffic comes after it.
+        overlap: the power with which arithmetic, and loads, stores and traffic, add up.
 
     """
 
     inside: Traffic | None = None
     spread: float = 0
     again: Sequence[Again] = ()
+    beside: Mapping[str, tuple[float, float]] | None = None
     overlap: float = 1
 
 
@@ -214,22 +217,25 @@ def _additive(question: _Question, beyond: Sequence[Moved] | None, pick: Pick) -
     core, levels = _core(question.core, pick), dict[str, float]()
     for level, seconds in beyond:
         levels[level] = levels.get(level, 0.0) + seconds[pick]
-    seen = _seen(core, sum(levels.values()), question.moving.overlap)
+    seen = _seen(question, core, sum(levels.values()))
     terms = {"compute": core, **{name: seen * one for name, one in levels.items()}}
     terms["overhead"] = question.overhead
     return _Estimate(seconds=sum(terms.values()), terms=terms)
 
 
-def _seen(core: float, moving: float, overlap: float) -> float:
+def _seen(question: _Question, core: float, moving: float) -> float:
     """Return the share of traffic's time that lies beside none in the core.
 
-    Both take (core^p + moving^p)^(1/p) together, p being the overlap.
+    With p the overlap, both take (arithmetic^p + (loads and stores + traffic)^p)^(1/p) together.
     """
-    if overlap == 1 or not moving:
+    beside, overlap = question.moving.beside, question.moving.overlap
+    if beside is None or question.core is None or not moving:
         return 1.0
-    longer, shorter = max(core, moving), min(core, moving)
+    name = next(name for name, seconds in question.core.items() if seconds == core)
+    arithmetic, ports = beside[name]
+    longer, shorter = max(arithmetic, ports + moving), min(arithmetic, ports + moving)
     both = longer * math.pow(1 + math.pow(shorter / longer, overlap), 1 / overlap)
-    return (both - core) / moving
+    return max(0.0, both - core) / moving
 
 
 def _all_beyond(question: _Question) -> Sequence[Moved] | None:

@@ -8,7 +8,7 @@ starts; what it doesn't measure stands in `cores`.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roofline.physics.cores import Core
 from roofline.physics.frontend import starts
@@ -86,6 +86,29 @@ def core_seconds(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates, thr
     if threads == 1:
         return shape.batch * sum(unit.seconds for unit in everything)
     return max(loads(everything * shape.batch, threads))
+
+
+def beside(
+    shape: ConvShape, tiling: Tiling, core: Core, rates: Rates, threads: int
+) -> tuple[float, float]:
+    """Return the seconds of a call without loads and stores, and those these keep traffic out.
+
+    Both as if nothing else took time; calls and branches count as arithmetic.
+    """
+    free = replace(core, stores=math.inf, broadcasts=math.inf)
+    arithmetic = core_seconds(shape, tiling, free, replace(rates, loads=math.inf), threads)
+    memory = replace(
+        core,
+        latency=0,
+        permutes=math.inf,
+        arithmetic=math.inf,
+        stolen=0,
+        call=0,
+        exit=0,
+        window=math.inf,
+    )
+    idle = replace(rates, multiplies=math.inf, starts=math.inf)
+    return arithmetic, core.taken * core_seconds(shape, tiling, memory, idle, threads)
 
 
 def loads(costs: Sequence[Unit], threads: int) -> list[float]:

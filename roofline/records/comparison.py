@@ -130,6 +130,8 @@ class Report:
         drift: by ceiling, rate in this sweep / rate in the calibration.
         summary: errors of `Prediction.seconds`, by class and for "all".
         rung_errors: the same for each rung that predicts anything.
+        undrifted: the same of rung d with drift taken out: each part of it at the rate that its
+            ceiling had in this sweep; None where rung d or the drift isn't known.
         tightness: by class, bound / measured of each layer, the best first.
         noise_floor: median relative difference when the same layer is measured twice; None
             when nothing was measured twice.
@@ -150,6 +152,7 @@ class Report:
     rows: tuple[Comparison, ...]
     summary: Mapping[str, Errors] = field(default_factory=dict)
     rung_errors: Mapping[str, Mapping[str, Errors]] = field(default_factory=dict)
+    undrifted: Errors | None = None
     tightness: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     noise_floor: float | None = None
     explanations: tuple[Explanation, ...] = ()

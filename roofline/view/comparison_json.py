@@ -30,6 +30,7 @@ def to_tree(report: Report) -> Tree:
         "drift": dict(report.drift),
         "rows": [row_tree(row) for row in report.rows],
         "summary": {name: dataclasses.asdict(one) for name, one in report.summary.items()},
+        "undrifted": report.undrifted and dataclasses.asdict(report.undrifted),
         "noise_floor": report.noise_floor,
         **_asked_for(report),
     }

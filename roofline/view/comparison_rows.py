@@ -115,6 +115,18 @@ def sections(report: Report) -> tuple[Section, ...]:
     return tuple(section for section in made if section.rows)
 
 
+def undrifted(report: Report) -> str:
+    """Return how well rung d holds at the rates that the machine had in this sweep."""
+    found = report.undrifted
+    if found is None:
+        return ""
+    return (
+        "With drift taken out (each part of rung d at the rate that its ceiling has now): median "
+        f"{percent(found.median_ape)}, {percent(found.within_10)} within 10 %, "
+        f"{percent(found.within_25)} within 25 %, bias {100 * found.bias:+.1f} %."
+    )
+
+
 def noise_floor(report: Report) -> str:
     """Return how much of an error no prediction could avoid."""
     if report.noise_floor is None:

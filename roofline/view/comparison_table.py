@@ -37,6 +37,8 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         yield sheet(section)
         if section.columns == rows.ERRORS:
             yield Padding(Text(rows.noise_floor(report)), (1, 0, 0, 0))
+            if words := rows.undrifted(report):
+                yield Padding(Text(words), (1, 0, 0, 0))
     if report.explanations or report.waterfalls:
         yield explanation_table.render(report)
 
