@@ -53,6 +53,25 @@ def test_parts_add_up_to_rung_d(threads: int, cold: bool) -> None:
         assert (one.measured, one.unexplained) == (None, None)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_parts_add_up_where_computing_hides_traffic(threads: int) -> None:
+    """The reference machine with cores of the next generation: less of the traffic is seen."""
+    machine = replace(reference().machine, microarchitecture="Zen 5")
+    layers = (*default_sweep()[::8], *draw(6, 91))
+    ahead = Operators(replace(reference(), machine=machine), threads)
+    answer = predictions(ahead, layers, "a", "ours")
+    words = []
+    for layer, one in zip(
+        layers, explained(answer, ahead, ["all"], as_chosen).explanations, strict=True
+    ):
+        hidden, added = ahead.predict(layer), Operators(reference(), threads).predict(layer)
+        assert sum(part.seconds for part in one.parts) == pytest.approx(hidden.seconds, rel=1e-12)
+        for level in ("L2", "L3", "DRAM"):
+            assert hidden.terms.get(level, 0.0) <= added.terms.get(level, 0.0) + 1e-15
+        words += [part.about for part in one.parts if part.name.endswith(" traffic")]
+    assert any(text.endswith("what computing does not hide") for text in words)
+
+
 def test_what_the_prediction_misses_is_named_and_the_sum_is_the_measured_time() -> None:
     sweep = swept().sweep
     operators = Operators(reference(), 2)

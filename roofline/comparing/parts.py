@@ -53,7 +53,9 @@ def dissected(
         Part(name=name, seconds=seconds, about=_PORTS[name])
         for name, seconds in anatomy.demands(inside).items()
     )
-    return Dissected(parts=(*core, *outside(terms, crossing, operators.calibration)), ports=ports)
+    hides = inside.core.overlap > 1
+    moving = outside(terms, crossing, operators.calibration, hides=hides)
+    return Dissected(parts=(*core, *moving), ports=ports)
 
 
 def _crossing(operators: Operators, shape: ConvShape, cut: Tiling) -> Mapping[str, Traffic]:
@@ -71,16 +73,23 @@ def _crossing(operators: Operators, shape: ConvShape, cut: Tiling) -> Mapping[st
 
 
 def outside(
-    terms: Mapping[str, float], crossing: Mapping[str, Traffic], calibration: Calibration
+    terms: Mapping[str, float],
+    crossing: Mapping[str, Traffic],
+    calibration: Calibration,
+    *,
+    hides: bool = False,
 ) -> Iterator[Part]:
-    """Yield the terms of a prediction that aren't compute: a level's traffic, and the overhead."""
+    """Yield the terms of a prediction that aren't compute: a level's traffic, and the overhead.
+
+    With `hides`, computing hides what it can of traffic.
+    """
     for name, seconds in terms.items():
         if name == OVERHEAD:
             about = "meeting at the barrier, and what a call costs" if seconds else ""
             yield Part(name=CALL, seconds=seconds, about=about)
         elif name == MEMORY or name in cache_levels(calibration):
             here = crossing[name]
-            about = _traffic_words(name, here, seconds, calibration)
+            about = _traffic_words(name, here, seconds, calibration, hides=hides)
             yield Part(name=f"{name} traffic", seconds=seconds, about=about, bytes=here.total)
         elif name != COMPUTE:
             about = _COPIES if name == REORDERS else f"{name} of this subject"
@@ -154,10 +163,14 @@ _PORTS = {
 }
 
 
-def _traffic_words(level: str, moved: Traffic, seconds: float, calibration: Calibration) -> str:
+def _traffic_words(
+    level: str, moved: Traffic, seconds: float, calibration: Calibration, *, hides: bool
+) -> str:
     sizes = [c.typical for c in calibration.ceilings if (c.kind, c.level) == ("capacity", level)]
     holds = f", found to hold {capacity(max(sizes))}" if sizes else ""
     text = f"{capacity(moved.read)} read and {capacity(moved.written)} written in {level}{holds}"
+    if hides and level != "L1":
+        return f"{text}: {'what computing does not hide' if seconds else 'hidden by computing'}"
     if level == "L1" or not seconds:
         return f"{text}: nothing beyond the loads and stores above"
     return f"{text}: beyond what L1 takes"
