@@ -1,11 +1,13 @@
 """Which fit speaks for a subject, and what a user is told of it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from roofline.comparing import fitted
 from roofline.comparing.fits import Sought, newest_fit, sought, told
 from roofline.comparing.fitted import physics_digest
 from roofline.errors import RooflineWarning
@@ -148,3 +150,12 @@ def test_only_a_library_on_a_machine_that_is_not_here_takes_what_others_saw() ->
     ):
         made = sought(calibration, subject, 1, cold=False, here=here)
         assert made.anywhere == anywhere
+
+
+def test_the_physics_that_a_fit_rests_on_is_whole() -> None:
+    """Whatever the named modules take from others of them decides, too."""
+    folder = Path(fitted.__file__).parents[1] / "physics"
+    for name in fitted._TELLING:
+        text = (folder / f"{name}.py").read_text(encoding="utf-8")
+        for other in re.findall(r"from roofline\.physics\.(\w+) import", text):
+            assert other in fitted._TELLING, (name, other)

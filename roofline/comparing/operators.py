@@ -12,7 +12,7 @@ from roofline.physics.cores import Core
 from roofline.physics.isa import Vector
 from roofline.physics.predict import Moving, overhead, predict
 from roofline.physics.pressure import Rates
-from roofline.physics.roof import PICKS, caches, instances
+from roofline.physics.roof import caches, instances
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import check, conv_work
 from roofline.records import Layer, Prediction, Scalar, Timing
@@ -105,7 +105,7 @@ class Operators(Runner):
 
         """
         shape, cut = layer.shape, cut or self.tiling(layer)
-        inside = moved(shape, cut)
+        inside, core = moved(shape, cut), self._core_seconds(layer, cut)
         made = predict(
             conv_work(shape),
             shape.dtype,
@@ -113,12 +113,12 @@ class Operators(Runner):
             self.threads,
             cold=self.cold,
             overhead_seconds=overhead(self.calibration, self.threads),
-            core_seconds=self._core_seconds(layer, cut),
+            core_seconds=core,
             moving=Moving(
                 inside=inside,
                 spread=spread(shape, cut),
                 again=again(shape, cut, self.threads),
-                beside=self._beside(layer, cut),
+                beside=self._beside(layer, cut, core),
                 overlap=self._core.overlap,
             ),
         )
@@ -140,20 +140,20 @@ class Operators(Runner):
 
         return pressure.by_pick(self.calibration, threads, self.vector, shape.dtype, seconds)
 
-    def _beside(self, layer: Layer, cut: Tiling) -> Mapping[str, tuple[float, float]] | None:
-        """Return what arithmetic takes alone, and loads and stores, where they overlap."""
-        core, shape, threads = self._core, layer.shape, self.threads
-        if core.overlap == 1:
+    def _beside(
+        self, layer: Layer, cut: Tiling, seconds: Mapping[str, float] | None
+    ) -> Mapping[str, tuple[float, float]] | None:
+        """Return what arithmetic takes alone, and loads and stores, where they overlap.
+
+        In good and bad rounds both are as much longer or shorter as all the time in the core.
+        """
+        core, dtype = self._core, layer.shape.dtype
+        rates = pressure.rates(self.calibration, self.threads, self.vector, dtype, "typical")
+        if core.overlap == 1 or rates is None or not seconds:
             return None
-        found = {
-            pick: pressure.rates(self.calibration, threads, self.vector, shape.dtype, pick)
-            for pick in PICKS
-        }
-        return {
-            pick: pressure.beside(shape, cut, core, rates, threads)
-            for pick, rates in found.items()
-            if rates is not None
-        }
+        usual = pressure.beside(layer.shape, cut, core, rates, self.threads)
+        longer = {pick: one / seconds["typical"] for pick, one in seconds.items()}
+        return {pick: (usual[0] * ratio, usual[1] * ratio) for pick, ratio in longer.items()}
 
     def check(self, layers: Sequence[Layer], memory_available: int) -> None:
         """Refuse, before anything is measured, what can't be run.
