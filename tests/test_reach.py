@@ -1,9 +1,10 @@
 """Which inputs a tile reads, and what for, where channels are lanes."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roofline.physics.reach import Reach
+from roofline.physics.reach import Reach, lines_ahead
 
 
 def test_three_taps_share_their_inputs() -> None:
@@ -45,3 +46,21 @@ def test_each_product_is_one_of_the_tile_and_inside(
     }
     assert {one for one in wanted if ends[0] <= one[0] < reach.width - ends[1]} == set(pairs)
     assert len(pairs) == len(set(pairs)) == reach.products
+
+
+@pytest.mark.parametrize(
+    ("column", "between", "lines"),
+    [
+        (64, False, [0, 64, 128]),
+        (128, False, [0, 128, 256]),
+        (128, True, [0, 64, 128, 192, 256, 320]),
+        # Within a line there is nothing between.
+        (8, True, [0]),
+        (32, True, [0, 64]),
+        (96, True, [0, 64, 128, 192, 256]),
+    ],
+)
+def test_a_tile_asks_for_each_line_that_the_next_one_reads(
+    column: int, between: bool, lines: list[int]
+) -> None:
+    assert lines_ahead(3, column, between=between) == lines

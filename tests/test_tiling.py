@@ -411,3 +411,14 @@ def test_one_channel_is_spread_where_a_row_of_taps_fits_registers(
 ) -> None:
     shape = conv(1, outputs, 40, width)
     assert choose(shape, vector, MACHINE).strategy == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "stride", "dilation", "expected"),
+    [(3, 1, 1, False), (3, 2, 1, True), (1, 2, 1, False), (3, 2, 2, False), (2, 3, 3, False)],
+)
+def test_what_a_stride_lies_over_is_read_by_other_taps(
+    width: int, stride: int, dilation: int, expected: bool
+) -> None:
+    shape = replace(conv(16, 16, 20, width), stride=(1, stride), dilation=(1, dilation))
+    assert tiling.reads_between(shape) == expected

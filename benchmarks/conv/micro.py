@@ -20,7 +20,8 @@ class _Turn:
     """Some channels that lie side by side, of all columns and blocks of a tile.
 
     `column` is what lies between the inputs of neighbouring columns, in bytes; so does `plane`,
-    where channels lie in planes. Where `held`, no input is loaded before its turn.
+    where channels lie in planes. Where `held`, no input is loaded before its turn; `between`: taps
+    read what lies between columns, too.
     """
 
     e: Emitter
@@ -31,6 +32,7 @@ class _Turn:
     channels: int
     plane: Value | None = None
     held: bool = False
+    between: bool = False
 
     @property
     def weights(self) -> int:
@@ -40,7 +42,7 @@ class _Turn:
     @property
     def lines(self) -> list[int]:
         """Where the cache lines of the next tile's inputs begin."""
-        return lines_ahead(self.columns, self.column)
+        return lines_ahead(self.columns, self.column, between=self.between)
 
     def run(self, x: Value, weights: Value, values: list[Value]) -> list[Value]:
         """Return the accumulators after all its products."""
@@ -69,18 +71,21 @@ def build_broadcast(
     unroll: int,
     relu: bool = False,
     held: bool = False,
+    between: bool = False,
 ) -> Callable[[int], int]:
     """Make the kernel that multiplies one input value with vectors of output channels.
 
     `stride` is in elements, between the inputs of neighbouring columns; `unroll` channels that
     lie side by side make one turn (1 where channels lie in planes). After `relu` nothing is added.
-    Where `held` the compiler loads nothing ahead within a turn, for which registers may not do.
+    Where `held` the compiler loads nothing ahead within a turn, for which registers may not do;
+    with `between` taps read what a stride lies over.
     """
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
         tile = Tile(e, entry, columns, blocks, relu=relu)
-        turn = _Turn(e, fused, columns, blocks, stride * ITEM_BYTES[dtype], unroll, held=held)
+        column = stride * ITEM_BYTES[dtype]
+        turn = _Turn(e, fused, columns, blocks, column, unroll, held=held, between=between)
         channels, x_channel = tile.word(words.CHANNELS), tile.common(words.X_CHANNEL)
         blocks_in, x_block = tile.word(words.CHANNEL_BLOCKS), tile.common(words.X_BLOCK)
         weights_block = tile.word(words.WEIGHTS_BLOCK)
@@ -118,6 +123,7 @@ def build_whole(
     planar: bool,
     single: bool,
     relu: bool = False,
+    between: bool = False,
 ) -> Callable[[int], int]:
     """Make the broadcast kernel without a loop over channels, for two blocks of outputs or more.
 
@@ -131,7 +137,7 @@ def build_whole(
         tile = Tile(e, entry, columns, blocks, relu=relu)
         plane = tile.common(words.X_CHANNEL) if planar else None
         column = stride * ITEM_BYTES[dtype]
-        turn = _Turn(e, fused, columns, blocks, column, channels, plane)
+        turn = _Turn(e, fused, columns, blocks, column, channels, plane, between=between)
         x_block, weights_block = tile.common(words.X_BLOCK), tile.word(words.WEIGHTS_BLOCK)
 
         def tap(x: Value, weights: Value, values: list[Value]) -> tuple[Value, list[Value]]:

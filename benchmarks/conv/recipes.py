@@ -7,7 +7,7 @@ from benchmarks.conv.entry import Micro
 from benchmarks.conv.layout import Layout
 from benchmarks.kernels import Recipe
 from benchmarks.mnemonics import add, fused_multiply_add
-from roofline.physics.tiling import halves, planar, slots, unroll
+from roofline.physics.tiling import halves, planar, reads_between, slots, unroll
 from roofline.records import Scalar
 
 MODULE, LANES = "benchmarks.conv.micro", "benchmarks.conv.lanes"
@@ -28,6 +28,8 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
         return _lanes_recipe(layout, micro, common)
     step = shape.stride[1] * layout.inputs.lanes
     common += (("blocks", micro.blocks), ("stride", step))
+    # Said only where it is so, as above.
+    common += (("between", True),) * reads_between(shape)
     each, planes = micro.columns * micro.blocks, planar(shape, tiling.lanes)
     turn = 1 if planes else unroll(tiling.lanes)
     looped = _looped(common, turn, turn * each)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from roofline.physics.reach import ASKED, LINE, lines_ahead
 from roofline.physics.spans import Slice, Span, asks, slice_bytes
-from roofline.physics.tiling import Tiling, planar, takes_whole
+from roofline.physics.tiling import Tiling, planar, reads_between, takes_whole
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape
 
@@ -28,7 +28,7 @@ def beside(shape: ConvShape, tiling: Tiling, span: Span, piece: Slice, blocks: i
     rows, taps, lanes = len(span.kernel_rows), len(span.kernel_columns), tiling.lanes
     planes = planar(shape, lanes)
     column = shape.stride[1] * (1 if planes else lanes) * ITEM_BYTES[shape.dtype]
-    ahead = len(lines_ahead(span.columns, column))
+    ahead = len(lines_ahead(span.columns, column, between=reads_between(shape)))
     if not takes_whole(shape, lanes, piece.depth, blocks):
         return LOOP * piece.turns + _TAP + (_ROW + ahead) / taps + _BLOCK / (taps * rows)
     # An address moves on with each plane.

@@ -60,9 +60,12 @@ def _uses(reach: Reach) -> Mapping[int, list[tuple[int, int]]]:
     return dict(sorted(found.items()))
 
 
-def lines_ahead(columns: int, column: int) -> list[int]:
+def lines_ahead(columns: int, column: int, *, between: bool = False) -> list[int]:
     """Return where the cache lines of a tile's inputs begin, so many bytes between columns.
 
-    Broadcast kernels ask for those of the next tile.
+    Broadcast kernels ask for those of the next tile: with `between`, for what a stride lies over,
+    too, as taps read that.
     """
+    if between and column > LINE:
+        return list(range(0, columns * column, LINE))
     return sorted({j * column // LINE * LINE for j in range(columns)})

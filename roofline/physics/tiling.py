@@ -143,6 +143,12 @@ def planar(shape: ConvShape, lanes: int) -> bool:
     return shape.group_in < lanes and by_output(shape, lanes)
 
 
+def reads_between(shape: ConvShape) -> bool:
+    """Whether some taps of a row fall between what neighbouring columns' first taps read."""
+    stride, dilation = shape.stride[1], shape.dilation[1]
+    return any(tap * dilation % stride for tap in range(shape.kernel[1]))
+
+
 def depth(shape: ConvShape, tiling: Tiling) -> int:
     """Return a group's input channels as they are run: whole turns of the innermost loop."""
     if tiling.strategy != "broadcast" or planar(shape, tiling.lanes):
