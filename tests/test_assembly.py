@@ -97,6 +97,14 @@ def test_every_jump_of_x86_closes_a_loop(jump: str) -> None:
     assert check(X86.replace("jg\t", f"{jump}\t"), wants(4)).problem is None
 
 
+@pytest.mark.parametrize("mark", ["#APP", "#NO_APP", "//APP", "//NO_APP"])
+def test_marks_around_inline_assembly_are_no_instructions(mark: str) -> None:
+    marked = X86.replace("\tdecq\t%rax", f"\t{mark}\n\tdecq\t%rax")
+    assert marked != X86
+    assert instructions(marked) == instructions(X86)
+    assert digest(marked) == digest(X86)
+
+
 def test_instructions_outside_the_loop_do_not_count() -> None:
     problem = check(X86, wants(5)).problem
     assert problem is not None

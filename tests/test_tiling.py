@@ -311,6 +311,26 @@ def test_broadcast_tiles_go_where_more_of_them_follow_each_other() -> None:
     assert choose(conv(2, 184, 192, 3), AVX2, LARGE).along
 
 
+FOLLOWED = replace(LARGE, microarchitecture="Zen 5")
+
+
+@pytest.mark.parametrize(
+    ("shape", "along"),
+    [
+        # Nine multiply-adds an input are too few to hide that rows are read again; so are 49 / 4.
+        (conv(64, 64, 112, groups=64), False),
+        (conv(64, 64, 224, 7, groups=64, stride=(2, 2)), False),
+        (conv(64, 64, 112, 7, groups=64), True),
+        (conv(64, 64, 112, groups=16), True),
+        # Dense ones ask for their inputs themselves, but each tile of a strided one leaves some.
+        (conv(256, 256, 56), True),
+        (conv(256, 256, 56, stride=(2, 2)), False),
+    ],
+)
+def test_where_hardware_follows_columns_tiles_go_down_them(shape: ConvShape, along: bool) -> None:
+    assert choose(shape, AVX512, FOLLOWED).along == along
+
+
 def test_planes_are_for_dense_groups_below_a_vector() -> None:
     assert tiling.planar(conv(3, 64, 224), 16)
     assert not tiling.planar(conv(16, 64, 224), 16)
