@@ -155,6 +155,20 @@ def test_a_machine_that_became_faster_is_not_faster_than_its_roof(
     assert "faster-than-roof" not in {row["verdict"] for row in told["rows"]}
 
 
+def test_drift_that_the_anchors_saw_is_no_error_of_the_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anchors at half of the calibration: each part of a prediction takes twice as long then."""
+    usual, slow = swept(), swept({"all": 0.5})
+    tellings = [
+        as_json(capsys, "--measured", stored(tmp_path / name, one))[1]
+        for name, one in (("usual", usual), ("slow", slow))
+    ]
+    ratios = [1 + told["undrifted"]["bias"] for told in tellings]
+    assert ratios[1] == pytest.approx(2 * ratios[0], rel=0.02)
+    assert tellings[0]["summary"]["all"]["bias"] == tellings[1]["summary"]["all"]["bias"]
+
+
 def test_what_moved_is_said_once_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     archive = stored(tmp_path, swept({"dram-read": 0.4}))
     assert main(["--measured", str(archive), "--json"]) == 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from roofline.physics.choice import choose
 from roofline.physics.reach import Reach
-from roofline.physics.spans import Slice, Span, owner, row_blocks, slices, spans
+from roofline.physics.spans import Slice, Span, owners, row_blocks, slices, spans
 from roofline.physics.tiling import Tiling, depth, flattened, is_flat, planar, unroll
 from roofline.physics.workload import valid_taps
 from roofline.records import ConvShape
@@ -249,19 +249,17 @@ def test_units_keep_their_order_and_no_thread_gets_much_more(
     costs: list[int], threads: int
 ) -> None:
     """The one with most to do has at most its share and one unit more."""
-    total, done, owners = sum(costs), 0, []
-    for cost in costs:
-        owners.append(owner(done, cost, total, threads))
-        done += cost
-    assert owners == sorted(owners)
-    assert all(0 <= found < threads for found in owners)
-    sums = [sum(c for c, o in zip(costs, owners, strict=True) if o == t) for t in range(threads)]
-    assert max(sums) <= total / threads + max(costs) * (1 + 1e-9)
+    dealt = list(owners(costs, threads))
+    assert len(dealt) == len(costs)
+    assert dealt == sorted(dealt)
+    assert all(0 <= found < threads for found in dealt)
+    sums = [sum(c for c, o in zip(costs, dealt, strict=True) if o == t) for t in range(threads)]
+    assert max(sums) <= sum(costs) / threads + max(costs) * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(("count", "threads"), [(12, 2), (13, 4), (3, 2), (2, 5), (1, 8)])
 def test_equal_units_are_dealt_evenly(count: int, threads: int) -> None:
-    dealt = Counter(owner(done, 1, count, threads) for done in range(count))
+    dealt = Counter(owners([1] * count, threads))
     sizes = [dealt[thread] for thread in range(threads)]
     assert sum(sizes) == count
     assert max(sizes) - min(sizes) <= 1
@@ -269,12 +267,12 @@ def test_equal_units_are_dealt_evenly(count: int, threads: int) -> None:
 
 def test_a_unit_goes_where_its_middle_lies() -> None:
     """A small unit before a large one is one thread's, the large one the other's."""
-    assert [owner(0, 1, 4, 2), owner(1, 3, 4, 2)] == [0, 1]
-    assert [owner(0, 3, 4, 2), owner(3, 1, 4, 2)] == [0, 1]
+    assert list(owners([1, 3], 2)) == [0, 1]
+    assert list(owners([3, 1], 2)) == [0, 1]
 
 
 def test_nothing_to_do_is_the_first_thread_s() -> None:
-    assert owner(0, 0, 0, 4) == 0
+    assert list(owners([0, 0], 4)) == [0, 0]
 
 
 def test_an_ordinary_shape_has_few_spans() -> None:

@@ -13,7 +13,8 @@ from benchmarks.conv.layout import Layout
 from roofline.physics import choice, tiling
 from roofline.physics.choice import choose
 from roofline.physics.isa import Vector
-from roofline.physics.sharing import rows_of_all, shared_rows
+from roofline.physics.sharing import shared_rows
+from roofline.physics.spans import rows_of_all
 from roofline.physics.tiling import Tiling, from_parameters, lanes_of, split
 from roofline.physics.workload import ITEM_BYTES, conv_work
 from roofline.records import Cache, ConvShape

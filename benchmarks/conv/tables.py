@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from benchmarks.conv import words
 from benchmarks.conv.entry import Call, Micro, Unit
 from benchmarks.conv.layout import Layout
-from roofline.physics.spans import owner
+from roofline.physics.spans import owners
 from roofline.physics.tiling import planar, unroll
 
 Words = NDArray[np.int64]
@@ -16,12 +16,9 @@ Words = NDArray[np.int64]
 
 def share(units: Sequence[Unit], threads: int) -> list[list[Call]]:
     """Split units among threads in their order, by cost."""
-    total = sum(unit.cost for unit in units)
     parts: list[list[Call]] = [[] for _ in range(threads)]
-    done = 0
-    for unit in units:
-        parts[owner(done, unit.cost, total, threads)].extend(unit.calls)
-        done += unit.cost
+    for unit, thread in zip(units, owners([unit.cost for unit in units], threads), strict=True):
+        parts[thread].extend(unit.calls)
     return parts
 
 

@@ -11,7 +11,8 @@ from roofline.physics.cache_shares import shares
 from roofline.physics.cores import core_of
 from roofline.physics.isa import Vector
 from roofline.physics.reach import Reach
-from roofline.physics.sharing import rows_of_all, shared_rows
+from roofline.physics.sharing import shared_rows
+from roofline.physics.spans import rows_of_all
 from roofline.physics.tiling import (
     MOST_ROWS,
     UNROLL,

@@ -15,7 +15,7 @@ from roofline.physics.frontend import starts
 from roofline.physics.isa import Vector
 from roofline.physics.remembered import remembered
 from roofline.physics.roof import PICKS, Pick, compute_ceiling, value
-from roofline.physics.spans import owner
+from roofline.physics.spans import owners
 from roofline.physics.tally import Calls, Counted, Step, counted
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import ITEM_BYTES
@@ -112,12 +112,10 @@ def beside(
 
 
 def loads(costs: Sequence[Unit], threads: int) -> list[float]:
-    """Return what each thread has to do, in seconds, when units are shared out as `owner` says."""
-    total, done = sum(unit.cost for unit in costs), 0
+    """Return what each thread has to do, in seconds, when units are shared out as `owners` says."""
     sums = [0.0] * threads
-    for unit in costs:
-        sums[owner(done, unit.cost, total, threads)] += unit.seconds
-        done += unit.cost
+    for unit, thread in zip(costs, owners([one.cost for one in costs], threads), strict=True):
+        sums[thread] += unit.seconds
     return sums
 
 

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from roofline.physics.spans import owner
-from roofline.physics.tiling import Tiling, is_flat, out_blocks, output_lanes, piece_count
+from roofline.physics.spans import owners, row_blocks, rows_of_all
+from roofline.physics.tiling import Tiling, out_blocks, output_lanes
 from roofline.records import ConvShape
 
 # Each part of the rows reads the weights again: a busiest thread this far above its share is borne.
@@ -13,11 +14,6 @@ _BORNE = 1.04
 _PART = 0.02
 # Units of work a thread, of which one more or less hardly matters; more parts are never tried.
 _ENOUGH = 24
-
-
-def rows_of_all(shape: ConvShape, tiling: Tiling) -> int:
-    """Return the output rows of a shape `flattened` before, or its tiles where it is one row."""
-    return piece_count(shape.out_width, tiling.columns) if is_flat(shape) else shape.out_height
 
 
 def shared_rows(shape: ConvShape, tiling: Tiling, threads: int, most: int) -> tuple[int, float]:
@@ -37,7 +33,8 @@ def shared_rows(shape: ConvShape, tiling: Tiling, threads: int, most: int) -> tu
     best = most, math.inf if threads > 1 else 1.0
     while threads > 1:
         rows = -(-total // parts)
-        excess = _excess(shape.batch, _parts(total, rows), tiles, threads)
+        sizes = [len(part) for part in row_blocks(shape, replace(tiling, rows=rows))]
+        excess = _excess(shape.batch, sizes, tiles, threads)
         cost = excess + _PART * (parts - fewest)
         if cost < best[1]:
             best = min(rows, most), cost
@@ -56,18 +53,12 @@ def _tiles(shape: ConvShape, tiling: Tiling) -> Sequence[int]:
     return ([tiling.blocks] * full + [rest] * (rest > 0)) * shape.groups
 
 
-def _parts(total: int, rows: int) -> Sequence[int]:
-    full, rest = divmod(total, rows)
-    return [rows] * full + [rest] * (rest > 0)
-
-
 def _excess(batch: int, parts: Sequence[int], tiles: Sequence[int], threads: int) -> float:
     """Return the busiest thread's work as a multiple of an equal share."""
     if batch * len(parts) * len(tiles) > 2 * _ENOUGH * threads:
         return 1.0
     costs = [part * tile for _ in range(batch) for part in parts for tile in tiles]
-    total, done, loads = sum(costs), 0, [0] * threads
-    for cost in costs:
-        loads[owner(done, cost, total, threads)] += cost
-        done += cost
-    return max(loads) * threads / total
+    loads = [0] * threads
+    for cost, thread in zip(costs, owners(costs, threads), strict=True):
+        loads[thread] += cost
+    return max(loads) * threads / sum(costs)

@@ -88,11 +88,14 @@ class Slice:
     start: int
 
 
+def rows_of_all(shape: ConvShape, tiling: Tiling) -> int:
+    """Return the output rows of a shape `flattened` before, or its tiles where it is one row."""
+    return piece_count(shape.out_width, tiling.columns) if is_flat(shape) else shape.out_height
+
+
 def row_blocks(shape: ConvShape, tiling: Tiling) -> Iterator[range]:
     """Yield the output rows (or, of a flattened shape, tiles) that share the caches."""
-    total = shape.out_height
-    if is_flat(shape):
-        total = piece_count(shape.out_width, tiling.columns)
+    total = rows_of_all(shape, tiling)
     for first in range(0, total, tiling.rows):
         yield range(first, min(first + tiling.rows, total))
 
@@ -246,9 +249,12 @@ def asks(shape: ConvShape, lanes: int) -> bool:
     return touched_taps(shape) == taps
 
 
-def owner(done: float, cost: float, total: float, threads: int) -> int:
-    """Return the thread that a unit goes to, after units that cost `done` of the total.
+def owners(costs: Sequence[int], threads: int) -> Iterator[int]:
+    """Yield the thread that each of these units goes to.
 
     Units keep their order; each goes to the thread in whose equal share its middle lies.
     """
-    return min(int((done + cost / 2) * threads / total), threads - 1) if total else 0
+    total, done = sum(costs), 0
+    for cost in costs:
+        yield min(int((done + cost / 2) * threads / total), threads - 1) if total else 0
+        done += cost
