@@ -262,6 +262,14 @@ def _busiest(flat: ConvShape, cut: Tiling, threads: int, rows: int) -> float:
     return float(np.bincount(mine, costs).max() * threads / ends[-1])
 
 
+def test_no_thread_of_a_large_team_is_left_idle() -> None:
+    """896 tiles in a row, one vector of outputs, 192 threads: five at most for each."""
+    shape = tiling.flattened(conv(16, 16, 112, 1))
+    cut = choose(shape, AVX512, MACHINE, 192)
+    assert rows_of_all(shape, cut) == 896
+    assert _busiest(shape, cut, 192, cut.rows) == pytest.approx(5 * 192 / 896)
+
+
 def test_weights_are_not_read_twice_where_tiles_of_outputs_share_evenly() -> None:
     """Of 32 vectors, tiles of four make eight units; of three eleven, of which one thread gets six.
 

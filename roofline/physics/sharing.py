@@ -10,10 +10,12 @@ from roofline.records import ConvShape
 
 # Each part of the rows reads the weights again: a busiest thread this far above its share is borne.
 _BORNE = 1.04
-# What each further part must gain, at least.
-_PART = 0.02
+# What each further part of a thread's must gain, at least.
+_PART = 0.04
 # Units of work a thread, of which one more or less hardly matters; more parts are never tried.
 _ENOUGH = 24
+# Of more units than these all count as whole ones: large teams have too many to be dealt out.
+_WALKED = 256
 
 
 def shared_rows(shape: ConvShape, tiling: Tiling, threads: int, most: int) -> tuple[int, float]:
@@ -33,15 +35,15 @@ def shared_rows(shape: ConvShape, tiling: Tiling, threads: int, most: int) -> tu
     best = most, math.inf if threads > 1 else 1.0
     while threads > 1:
         rows = -(-total // parts)
-        sizes = [len(part) for part in row_blocks(shape, replace(tiling, rows=rows))]
-        excess = _excess(shape.batch, sizes, tiles, threads)
-        cost = excess + _PART * (parts - fewest)
+        excess = _excess(shape, tiling, rows, tiles, threads)
+        cost = excess + _PART * (parts - fewest) / threads
         if cost < best[1]:
             best = min(rows, most), cost
         enough = shape.batch * parts * len(tiles) > _ENOUGH * threads
         if excess <= _BORNE or enough or rows == 1:
             break
-        parts += 1
+        # The fewest parts that have less rows.
+        parts = -(-total // (rows - 1))
     return best
 
 
@@ -53,12 +55,19 @@ def _tiles(shape: ConvShape, tiling: Tiling) -> Sequence[int]:
     return ([tiling.blocks] * full + [rest] * (rest > 0)) * shape.groups
 
 
-def _excess(batch: int, parts: Sequence[int], tiles: Sequence[int], threads: int) -> float:
+def _excess(
+    shape: ConvShape, tiling: Tiling, rows: int, tiles: Sequence[int], threads: int
+) -> float:
     """Return the busiest thread's work as a multiple of an equal share."""
-    if batch * len(parts) * len(tiles) > 2 * _ENOUGH * threads:
+    parts = [len(part) for part in row_blocks(shape, replace(tiling, rows=rows))]
+    count = shape.batch * len(parts) * len(tiles)
+    if count > 2 * _ENOUGH * threads:
         return 1.0
-    costs = [part * tile for _ in range(batch) for part in parts for tile in tiles]
+    share = shape.batch * sum(parts) * sum(tiles) / threads
+    if count > _WALKED:
+        return -(-count // threads) * rows * tiles[0] / share
+    costs = [part * tile for _ in range(shape.batch) for part in parts for tile in tiles]
     loads = [0] * threads
     for cost, thread in zip(costs, owners(costs, threads), strict=True):
         loads[thread] += cost
-    return max(loads) * threads / sum(costs)
+    return max(loads) / share
