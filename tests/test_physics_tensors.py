@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.conv.entry import Call
-from benchmarks.tensors.gemm import Meet, Product
+from benchmarks.tensors.gemm import Panel, Product
 from benchmarks.tensors.memory import share
 from benchmarks.tensors.pieces import pieces
 from roofline.comparing.tensors import TensorOperators
@@ -117,24 +116,40 @@ def test_every_thread_has_its_share_and_every_output_its_owner(
 ) -> None:
     cut = blocking.choose(shape, vector, MACHINE, threads)
     assert cut.grid_rows * cut.grid_columns == threads
-    assert cut.depth % cut.turn == 0
     assert blocking.from_parameters(cut.lanes, cut.parameters) == cut
     product = Product(shape, cut)
     done = 0
     for thread in range(threads):
-        steps = list(product.steps(thread))
-        assert sum(isinstance(step, Meet) for step in steps) == (threads > 1 and not shape.packed)
-        calls = [step for step in steps if isinstance(step, Call)]
-        done += sum(c.tiles * c.micro.columns * c.micro.blocks * c.channels for c in calls)
-    assert done == shape.rows * product.columns // cut.lanes * product.depth // cut.turn
+        calls = [step for step in product.steps(thread) if isinstance(step, Panel)]
+        deep = (c.tiles * c.micro.rows * c.micro.blocks * c.turns * c.micro.turn for c in calls)
+        done += sum(deep)
+    assert done == shape.rows * product.columns // cut.lanes * shape.depth
 
 
-def test_panels_fit_their_caches() -> None:
-    cut = blocking.choose(SQUARE, VECTORS[0], MACHINE)
-    item = 4
-    assert cut.depth * cut.tile_blocks * cut.lanes * item <= 0.75 * MACHINE.caches[0].size_bytes
+def test_a_panel_fits_its_cache_and_none_is_as_deep_as_it_may_be() -> None:
     second = next(c for c in MACHINE.caches if c.level == 2)
-    assert cut.depth * cut.rows * item <= 0.6 * second.size_bytes
+    for depth in (1024, 5000, 100_000):
+        shape = replace(SQUARE, depth=depth)
+        cut = blocking.choose(shape, VECTORS[0], MACHINE)
+        panel = cut.depth * cut.tile_blocks * cut.lanes * 4
+        assert panel <= second.size_bytes * 3 / 8
+        # One piece fewer would not fit.
+        pieces = -(-depth // cut.depth)
+        fewer = -(-depth // max(1, pieces - 1)) * cut.tile_blocks * cut.lanes * 4
+        assert pieces == 1 or fewer > second.size_bytes * 3 / 8
+
+
+@pytest.mark.parametrize(("depth", "turn"), [(1024, 8), (100, 4), (6, 2), (77, 1)])
+def test_a_turn_divides_the_depth(depth: int, turn: int) -> None:
+    assert blocking.together(depth) == turn
+
+
+@given(rows=st.integers(1, 300), columns=st.integers(1, 300), vector=st.sampled_from(VECTORS))
+def test_a_tile_fits_registers(rows: int, columns: int, vector: Vector) -> None:
+    shape = replace(SQUARE, rows=rows, columns=columns)
+    cut = blocking.choose(shape, vector, MACHINE)
+    assert cut.tile_rows <= rows
+    assert cut.tile_rows * cut.tile_blocks + cut.tile_blocks + 1 < vector.registers
 
 
 def test_one_row_reads_its_weights_in_one_go() -> None:
@@ -148,7 +163,9 @@ def test_packing_is_traffic() -> None:
     cut = blocking.choose(SQUARE, VECTORS[0], MACHINE)
     packed = blocking.traffic(replace(SQUARE, packed=True), cut)
     assert blocking.traffic(SQUARE, cut).total - packed.total == 2 * 4 * 1024 * 1024
-    assert packed.total > tensors.work(SQUARE).bytes_touched.total
+    deeper = blocking.traffic(SQUARE, replace(cut, depth=256))
+    # Each further piece of depth reads and writes C again.
+    assert deeper.total - blocking.traffic(SQUARE, cut).total == 3 * 2 * 4 * 1024 * 1024
 
 
 @given(

@@ -1,17 +1,15 @@
-"""A matrix product as steps in order: copies into panels, meetings, calls of the micro-kernel.
+"""A matrix product as steps in order: copies, and calls of the micro-kernel.
 
-Packed A: a panel a register tile, (turns of depth, rows of the tile, elements of a turn). Packed B:
-a panel, (depth, vectors of the tile). What is computed: (vectors of columns, rows, lanes), copied
-to C when its last piece of depth is done. One row needs no copy of A or C: it lies as they would.
+A panel of B lies as (depth, vectors of columns). Those that aren't packed beforehand every thread
+copies for itself, each just before it is used. A is read and C written where they lie, but for the
+last panel if its last vector isn't full: that is computed beside it, (rows, lanes), and copied.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from benchmarks.conv.ahead import asking
-from benchmarks.conv.entry import Call, Micro
-from roofline.physics.blocking import Blocking, blocks, padded_depth
+from roofline.physics.blocking import Blocking, blocks, together
 from roofline.physics.tiling import split
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import GemmShape
@@ -55,11 +53,55 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Meet:
-    """All threads wait for each other."""
+class Micro:
+    """A register tile: rows, vectors of columns, elements of a row that a turn takes."""
+
+    rows: int
+    blocks: int
+    turn: int
 
 
-Step = Move | Meet | Call
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a tensor: where the first begins, what lies between rows and between tiles; bytes."""
+
+    tensor: str
+    start: int
+    row: int = 0
+    tile: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """Tiles of rows of A times one panel of B, which lies at `b` among the copies.
+
+    Each tile asks for some of the copies that are used after them: `ahead_turns` turns, the first
+    tile's from `ahead` on.
+    """
+
+    micro: Micro
+    tiles: int
+    turns: int
+    a: Rows
+    b: int
+    init: Rows
+    c: Rows
+    ahead: int
+    ahead_step: int
+    ahead_turns: int
+
+
+Step = Move | Panel
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A panel of B, or some of its rows: the first, how many; its first vector, how many."""
+
+    start: int
+    depth: int
+    first: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -70,8 +112,8 @@ class Product:
     cut: Blocking
 
     @property
-    def direct(self) -> bool:
-        """Whether A and C lie as the micro-kernel reads and writes them."""
+    def single(self) -> bool:
+        """Whether there is one row only: C then has places for whole vectors."""
         return self.shape.rows == 1
 
     @property
@@ -80,175 +122,148 @@ class Product:
         return ITEM_BYTES[self.shape.dtype]
 
     @property
-    def depth(self) -> int:
-        """Depth in whole turns: what is missing is zero in packed B."""
-        return padded_depth(self.shape, self.cut.lanes)
-
-    @property
     def columns(self) -> int:
         """Columns in whole vectors."""
         return blocks(self.shape, self.cut.lanes) * self.cut.lanes
 
     @property
     def weights(self) -> int:
-        """Elements of packed B and of the bias behind it."""
-        return self.columns * (self.depth + 1)
+        """Elements of all panels of B, or of the one that a thread holds."""
+        if self.shape.packed:
+            return self.columns * self.shape.depth
+        return self.cut.tile_blocks * self.cut.lanes * self.cut.depth
 
     @property
-    def panel(self) -> int:
-        """Elements of a panel of A, as deep as a piece."""
-        return self.cut.tile_rows * self.cut.depth
-
-    @property
-    def block(self) -> int:
-        """Elements that a thread packs of A at a time, twice: a last piece has places of its own.
-
-        Its depth may end within a turn, and what is beyond must stay zero.
-        """
-        return 2 * -(-self.cut.rows // self.cut.tile_rows) * self.panel
+    def beside(self) -> int:
+        """Elements of the panel that isn't computed where C lies; 0 if all are."""
+        last = Piece(0, 0, *self.panels[-1])
+        return self.shape.rows * last.count * self.cut.lanes * self._overhangs(last)
 
     @property
     def panels(self) -> tuple[tuple[int, int], ...]:
         """Return (first vector, vectors) of each panel of B."""
-        total, most = blocks(self.shape, self.cut.lanes), self.cut.tile_blocks
-        return tuple((n, min(most, total - n)) for n in range(0, total, most))
+        return tuple(one for part in range(self.cut.grid_columns) for one in self._own(part))
 
     def steps(self, thread: int) -> Iterator[Step]:
         """Yield what a thread does, in order."""
-        threads = self.cut.grid_rows * self.cut.grid_columns
-        if not self.shape.packed:
-            for first, count in _part(self.panels, thread, threads):
-                yield from self._pack_weights(first, count)
-            if threads > 1:
-                yield Meet()
         row, column = divmod(thread, self.cut.grid_columns)
         tiles = _part(split(self.shape.rows, self.cut.tile_rows), row, self.cut.grid_rows)
-        panels = _part(self.panels, column, self.cut.grid_columns)
-        together = max(1, self.cut.rows // self.cut.tile_rows)
-        for start in range(0, self.depth, self.cut.depth):
-            for index in range(0, len(tiles), together):
-                yield from self._block(start, tiles[index : index + together], panels)
+        starts = range(0, self.shape.depth, self.cut.depth)
+        own = [Piece(s, self._deep(s), *one) for s in starts for one in self._own(column)]
+        if not (tiles and own):
+            return
+        for piece, following in zip(own, [*own[1:], own[-1]], strict=True):
+            if not self.shape.packed:
+                yield from self._pack(piece)
+            yield from self._panel(tiles, piece, following)
+            if piece.start + piece.depth == self.shape.depth and self._overhangs(piece):
+                yield from self._unpack(tiles, piece)
 
-    def _block(
-        self, start: int, tiles: Sequence[tuple[int, int]], panels: Sequence[tuple[int, int]]
-    ) -> Iterator[Step]:
-        """Yield one block of A against all panels of B."""
-        last = start + self.cut.depth >= self.depth
-        place = self.block // 2 if last else 0
-        if not self.direct:
-            yield from self._pack_rows(start, tiles, place)
-        for first, count in panels:
-            done, calls = 0, []
-            for size, alike in groupby(tiles, key=lambda tile: tile[1]):
-                found = list(alike)
-                at = start if self.direct else place + done * self.panel
-                calls.append(self._call(start, found[0][0], size, len(found), first, count, at))
-                done += len(found)
-            yield from asking(calls, *self._after(start, first, count))
-            if last and not self.direct:
-                yield from self._unpack(tiles, first, count)
+    def _deep(self, start: int) -> int:
+        return min(self.cut.depth, self.shape.depth - start)
 
-    def _call(
-        self, start: int, row: int, size: int, tiles: int, first: int, count: int, at: int
-    ) -> Call:
-        item, lanes, turn = self.item, self.cut.lanes, self.cut.turn
-        out = (first * self.shape.rows + row) * lanes * item
-        depth = min(self.cut.depth, self.depth - start)
-        before = first * lanes * self.depth + start * count * lanes
-        bias = self.columns * self.depth + first * lanes
-        return Call(
-            micro=Micro(size, count),
-            x=at * item,
-            weights=before * item,
-            out=out,
-            init=bias * item if start == 0 else out,
-            accumulate=start > 0,
-            tiles=tiles,
-            x_tile=self.panel * item,
-            out_tile=size * lanes * item,
-            channels=depth // turn,
-        )
+    def _own(self, part: int) -> list[tuple[int, int]]:
+        """Return the panels of one part of the columns."""
+        total, parts = blocks(self.shape, self.cut.lanes), self.cut.grid_columns
+        start, end = total * part // parts, total * (part + 1) // parts
+        if start == end:
+            return []
+        return [(start + n, count) for n, count in split(end - start, self.cut.tile_blocks)]
 
-    def _after(self, start: int, first: int, count: int) -> tuple[int, int]:
-        """Return where the next panel's part of B begins, and its bytes."""
-        depth = min(self.cut.depth, self.depth - start)
-        before = (first + count) * self.depth + start * count
-        step = self.cut.lanes * self.item
-        return before * step, depth * count * step
+    def _panel(
+        self, tiles: Sequence[tuple[int, int]], piece: Piece, following: Piece
+    ) -> Iterator[Panel]:
+        """Yield the calls of some tiles: those of equal rows are one."""
+        item, turn = self.item, together(piece.depth)
+        bias = Rows("bias", piece.first * self.cut.lanes * item)
+        ahead, step, turns = self._asked(following)
+        each, done = -(-turns // len(tiles)), 0
+        for size, alike in groupby(tiles, key=lambda tile: tile[1]):
+            rows = [row for row, _ in alike]
+            pitch, c = self.shape.depth * item, self._result(rows[0], size, piece)
+            yield Panel(
+                micro=Micro(size, piece.count, turn),
+                tiles=len(rows),
+                turns=piece.depth // turn,
+                a=Rows("a", rows[0] * pitch + piece.start * item, pitch, size * pitch),
+                b=self._place(piece),
+                init=c if piece.start else bias,
+                c=c,
+                ahead=ahead + done * each * step,
+                ahead_step=step,
+                ahead_turns=max(1, each),
+            )
+            done += len(rows)
 
-    def _pack_weights(self, first: int, count: int) -> Iterator[Move]:
-        """Yield the copies of one panel of B: whole vectors, then what is left of the last one."""
+    def _place(self, piece: Piece) -> int:
+        """Return where a panel of B lies among the copies, in bytes."""
+        if not self.shape.packed:
+            return 0
+        before = piece.first * self.shape.depth + piece.start * piece.count
+        return before * self.cut.lanes * self.item
+
+    def _asked(self, piece: Piece) -> tuple[int, int, int]:
+        """Return where a packed panel lies, the bytes between turns, and the turns.
+
+        Before a panel is copied nothing is asked for: what lies rows apart would take a few sets of
+        each cache, and be gone again.
+        """
+        if not self.shape.packed:
+            return 0, 0, 0
+        row = piece.count * self.cut.lanes * self.item
+        step = -(-row // _LINE) * _LINE
+        return self._place(piece), step, -(-piece.depth * row // step)
+
+    def _result(self, row: int, size: int, piece: Piece) -> Rows:
+        """Return rows of C from one of them on, or of what is computed beside it."""
         item, lanes = self.item, self.cut.lanes
-        whole, rest = self._within(first, count)
-        pitch = (self.shape.columns * item, count * lanes * item)
-        start, end = first * lanes * item, first * lanes * self.depth * item
-        step = lanes * item
+        if self._overhangs(piece):
+            pitch = piece.count * lanes * item
+            return Rows("beside", row * pitch, pitch, size * pitch)
+        pitch = self.shape.columns * item
+        return Rows("c", row * pitch + piece.first * lanes * item, pitch, size * pitch)
+
+    def _overhangs(self, piece: Piece) -> bool:
+        """Whether a panel is wider than what is left of C."""
+        return not self.single and self._within(piece)[1] > 0
+
+    def _pack(self, piece: Piece) -> Iterator[Move]:
+        """Yield the copies of a panel of B: whole vectors, then what is left of the last one."""
+        item, lanes = self.item, self.cut.lanes
+        whole, rest = self._within(piece)
+        pitch = (self.shape.columns * item, piece.count * lanes * item)
         yield from self._vectors(
             Move(
                 source="b",
                 target="weights",
-                start=start,
-                end=end,
+                start=piece.start * pitch[0] + piece.first * lanes * item,
+                end=0,
                 elements=lanes,
                 count=whole,
-                inner=self.shape.depth,
+                inner=piece.depth,
                 inner_step=pitch,
-                step=(step, step),
+                step=(lanes * item, lanes * item),
             ),
             rest,
         )
 
-    def _pack_rows(
-        self, start: int, tiles: Sequence[tuple[int, int]], place: int
-    ) -> Iterator[Move]:
-        """Yield the copies of one block of A: whole turns of depth, then what is left."""
-        item, turn = self.item, self.cut.turn
-        turns, rest = divmod(min(self.cut.depth, self.shape.depth - start), turn)
-        row, done = self.shape.depth * item, 0
-        for size, alike in groupby(tiles, key=lambda tile: tile[1]):
-            found = list(alike)
-            source = found[0][0] * row + start * item
-            target = (place + done * self.panel) * item
-            step = (row, turn * item)
-            outer = (size * row, self.panel * item)
-            for elements, inner, skip in ((turn, turns, 0), (1, rest, turns)):
-                if inner:
-                    along = self.cut.tile_rows * turn if elements > 1 or turn == 1 else 1
-                    yield Move(
-                        source="a",
-                        target="rows",
-                        start=source + skip * turn * item,
-                        end=target + skip * turn * self.cut.tile_rows * item,
-                        elements=elements,
-                        count=size,
-                        outer=len(found),
-                        inner=inner,
-                        outer_step=outer,
-                        inner_step=(elements * item, along * item),
-                        step=step,
-                    )
-            done += len(found)
-
-    def _unpack(self, tiles: Sequence[tuple[int, int]], first: int, count: int) -> Iterator[Move]:
-        """Yield the copies of one block of what was computed to C."""
+    def _unpack(self, tiles: Sequence[tuple[int, int]], piece: Piece) -> Iterator[Move]:
+        """Yield the copies of rows that were computed beside C to it."""
         item, lanes = self.item, self.cut.lanes
         row, rows = tiles[0][0], sum(size for _, size in tiles)
-        whole, rest = self._within(first, count)
-        plane, step = self.shape.rows * lanes * item, lanes * item
-        start = first * plane + row * step
-        end = (row * self.shape.columns + first * lanes) * item
-        pitch = (step, self.shape.columns * item)
+        whole, rest = self._within(piece)
+        pitch = (piece.count * lanes * item, self.shape.columns * item)
         yield from self._vectors(
             Move(
-                source="out",
+                source="beside",
                 target="c",
-                start=start,
-                end=end,
+                start=row * pitch[0],
+                end=row * pitch[1] + piece.first * lanes * item,
                 elements=lanes,
                 count=whole,
                 inner=rows,
                 inner_step=pitch,
-                step=(plane, step),
+                step=(lanes * item, lanes * item),
             ),
             rest,
         )
@@ -271,12 +286,11 @@ class Product:
                 step=(0, 0),
             )
 
-    def _within(self, first: int, count: int) -> tuple[int, int]:
+    def _within(self, piece: Piece) -> tuple[int, int]:
         """Return how many vectors of a panel are full, and the columns of the one that isn't."""
-        return divmod(
-            min(count * self.cut.lanes, self.shape.columns - first * self.cut.lanes),
-            self.cut.lanes,
-        )
+        lanes = self.cut.lanes
+        left = self.shape.columns - piece.first * lanes
+        return divmod(min(piece.count * lanes, left), lanes)
 
 
 def _part(items: Sequence[tuple[int, int]], index: int, parts: int) -> Sequence[tuple[int, int]]:

@@ -1,7 +1,6 @@
 """One matrix product ready to be timed: its memory, its tables, its check."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,14 +11,13 @@ from numpy.typing import NDArray
 from benchmarks.assembly import Expectation, registers
 from benchmarks.conv import tables
 from benchmarks.conv import words as conv_words
-from benchmarks.conv.entry import Call, Micro
 from benchmarks.conv.recipes import CALL
 from benchmarks.conv.reference import agrees
 from benchmarks.kernels import KernelCache, Recipe
 from benchmarks.mnemonics import add, fused_multiply_add
-from benchmarks.team import MEETING, Segment, Team
-from benchmarks.tensors import move, words
-from benchmarks.tensors.gemm import Move, Product, Step
+from benchmarks.team import Segment, Team
+from benchmarks.tensors import move
+from benchmarks.tensors.gemm import Micro, Move, Panel, Product, Rows, Step
 from benchmarks.tensors.memory import Tensor, touch
 from roofline.physics.blocking import from_parameters
 from roofline.physics.tensors import gemm_shape
@@ -31,6 +29,7 @@ Words = NDArray[np.int64]
 # Rows that are compared, and multiply-adds of the reference that choose how many columns.
 _ROWS, _BUDGET = 24, 1 << 26
 _PAGE = 4096
+_PANEL = "benchmarks.tensors.panel"
 
 
 @dataclass(frozen=True)
@@ -56,28 +55,28 @@ class Plan:
     def recipes(self) -> tuple[Recipe, ...]:
         """How each kernel is made."""
         steps = [step for part in self.parts for step in part]
-        micros = {step.micro for step in steps if isinstance(step, Call)}
+        micros = {step.micro for step in steps if isinstance(step, Panel)}
         moves = {(step.elements, step.count) for step in steps if isinstance(step, Move)}
         made = [self.micro_recipe(micro) for micro in micros]
-        return (*made, *(self.move_recipe(*one) for one in moves), MEETING, CALL)
+        return (*made, *(self.move_recipe(*one) for one in moves), CALL)
 
     def micro_recipe(self, micro: Micro) -> Recipe:
-        """Return the recipe of a register tile: a convolution's, its inputs in panels."""
-        case, turn = self.case, self.product.cut.turn
+        """Return the recipe of a register tile; if it spills, one that loads nothing ahead."""
+        case = self.case
         fused = case.parameters.get("fused") is not False
         name = fused_multiply_add(case.dtype) if fused else add(case.dtype)
-        count = turn * micro.columns * micro.blocks
+        count = micro.turn * micro.rows * micro.blocks
         wanted = Expectation(instruction=name, register=registers(case.bits), count=count)
         arguments = (
             ("dtype", case.dtype),
             ("bits", case.bits),
             ("fused", fused),
-            ("columns", micro.columns),
+            ("rows", micro.rows),
             ("blocks", micro.blocks),
-            ("stride", turn),
-            ("unroll", turn),
+            ("turn", micro.turn),
         )
-        return Recipe("benchmarks.conv.micro", "build_broadcast", arguments, (wanted,))
+        held = Recipe(_PANEL, "build", (*arguments, ("held", True)), (wanted,))
+        return Recipe(_PANEL, "build", arguments, (wanted,), instead=held)
 
     def move_recipe(self, elements: int, count: int) -> Recipe:
         """Return the recipe of a copy of runs of so many elements."""
@@ -90,26 +89,23 @@ class Matrices:
     def __init__(self, product: Product, team: Team, threads: int) -> None:
         self.product = product
         shape, dtype = product.shape, product.shape.dtype
-        padded = product.direct
-        a_size = product.depth if padded else shape.rows * shape.depth
-        c_size = product.columns if padded else shape.rows * shape.columns
-        self.a = Tensor(a_size, dtype)
+        # One row ends with a whole vector, and is computed where C lies.
+        c_size = product.columns if product.single else shape.rows * shape.columns
+        self.a = Tensor(shape.rows * shape.depth, dtype)
         self.b = Tensor(shape.depth * shape.columns, dtype, 1)
         self.c = Tensor(c_size, dtype, 2)
-        self.weights = Tensor(product.weights, dtype, 3)
-        self.out = self.c if padded else Tensor(shape.rows * product.columns, dtype, 1)
-        rows = list(team.each(threads, lambda _index: self._panels()))
-        self.rows: list[Tensor] = rows
-        item = product.item
-        touch(team, threads, [self.a, self.b, self.c, self.weights, self.out], _PAGE // item)
-        if padded:
-            self.a.flat[shape.depth :] = 0
-        self.weights.flat[:] = 0
-        self.bias = self._trained()
+        self.bias = Tensor(product.columns, dtype, 3)
+        self.beside = Tensor(max(1, product.beside), dtype, 1)
+        touch(team, threads, [self.a, self.b, self.c, self.beside], _PAGE // product.item)
+        if shape.packed:
+            self.panels = [self._panel()] * threads
+        else:
+            self.panels = list(team.each(threads, lambda _index: self._panel()))
+        self._train()
 
     def address(self, name: str, thread: int) -> int:
-        """Return where a tensor begins: a thread's own, of packed A."""
-        tensor: Tensor = self.rows[thread] if name == "rows" else getattr(self, name)
+        """Return where a tensor begins; of weights, where all panels do, or a thread's own."""
+        tensor: Tensor = self.panels[thread] if name == "weights" else getattr(self, name)
         return tensor.address
 
     def natural(self, name: str) -> Array:
@@ -123,28 +119,25 @@ class Matrices:
         flat: Array = getattr(self, name).flat
         return flat[: rows * columns].reshape(rows, columns)
 
-    def _panels(self) -> Tensor:
-        size = 0 if self.product.direct else self.product.block
-        tensor = Tensor(max(1, size), self.product.shape.dtype)
+    def _panel(self) -> Tensor:
+        tensor = Tensor(self.product.weights, self.product.shape.dtype, 3)
         tensor.flat[:] = 0
         return tensor
 
-    def _trained(self) -> Array:
+    def _train(self) -> None:
         """Draw the bias, and pack what is packed beforehand."""
         product, shape = self.product, self.product.shape
-        bias = np.zeros(shape.columns, shape.dtype)
+        self.bias.flat[:] = 0
         if shape.bias:
-            bias[:] = np.random.default_rng(7).standard_normal(shape.columns)
-        flat = self.weights.flat
-        flat[product.columns * product.depth :][: shape.columns] = bias
+            drawn = np.random.default_rng(7).standard_normal(shape.columns)
+            self.bias.flat[: shape.columns] = drawn
         if shape.packed:
-            natural, lanes = self.natural("b"), product.cut.lanes
+            natural, lanes, flat = self.natural("b"), product.cut.lanes, self.panels[0].flat
             for first, count in product.panels:
                 start, width = first * lanes, min(count * lanes, shape.columns - first * lanes)
-                place = flat[start * product.depth :][: product.depth * count * lanes]
-                panel = place.reshape(product.depth, count * lanes)
-                panel[: shape.depth, :width] = natural[:, start : start + width]
-        return bias
+                place = flat[start * shape.depth :][: shape.depth * count * lanes]
+                panel = place.reshape(shape.depth, count * lanes)
+                panel[:, :width] = natural[:, start : start + width]
 
 
 class Gemm:
@@ -155,14 +148,13 @@ class Gemm:
         self.shape = plan.product.shape
         self.matrices = Matrices(plan.product, team, plan.case.threads)
         self._call = kernels.get(CALL)
-        self._meeting = team.meeting(plan.case.threads)
         threads = range(plan.case.threads)
-        self._shared = [self._shared_words() for _ in threads]
-        self._bases = [self._base(index) for index in threads]
         self._tables = [self._table(index) for index in threads]
-        self._blocks = [
-            tables.call_block(self._tables[i], self._shared[i], self._bases[i]) for i in threads
-        ]
+        # Panels and moves know where their tensors lie: there is one copy of each.
+        shared = np.zeros(conv_words.SHARED_WORDS, np.int64)
+        place = np.zeros((1, conv_words.BASES), np.int64)
+        self._blocks = [tables.call_block(table, shared, place) for table in self._tables]
+        self._kept = shared, place
 
     @property
     def digest(self) -> str:
@@ -193,42 +185,39 @@ class Gemm:
             columns = np.union1d(ends, draw.integers(0, shape.columns, count))
         a = self.matrices.natural("a")[rows].astype(np.float64)
         b = self.matrices.natural("b")[:, columns].astype(np.float64)
-        expected = a @ b + self.matrices.bias[columns]
+        expected = a @ b + self.matrices.bias.flat[columns]
         whole = bool(np.isfinite(found).all())
         return whole and agrees(found[np.ix_(rows, columns)], expected, shape.dtype, shape.depth)
-
-    def _shared_words(self) -> Words:
-        product = self._plan.product
-        shared = np.zeros(conv_words.SHARED_WORDS, np.int64)
-        shared[conv_words.X_CHANNEL] = product.cut.tile_rows * product.cut.turn * product.item
-        shared[conv_words.OUT_BLOCK] = product.shape.rows * product.cut.lanes * product.item
-        return shared
-
-    def _base(self, thread: int) -> Words:
-        """Return where what the micro-kernels read and write begins."""
-        x = "a" if self._plan.product.direct else "rows"
-        names = (x, "weights", "out")
-        return np.array([[self.matrices.address(name, thread) for name in names]], np.int64)
 
     def _table(self, thread: int) -> Words:
         steps = self._plan.parts[thread]
         table = np.zeros((len(steps), conv_words.ENTRY_WORDS), np.int64)
-        calls = [index for index, step in enumerate(steps) if isinstance(step, Call)]
-        table[calls] = self._entries([s for s in steps if isinstance(s, Call)], thread)
         for row, step in zip(table, steps, strict=True):
-            if isinstance(step, Move):
-                row[: words.TARGET_AHEAD + 1] = self._copy(step, thread)
-            elif not isinstance(step, Call):
-                row[0] = self._kernels.get(MEETING).address
-                for place, word in self._meeting.items():
-                    row[place] = word
+            entry = self._entry(step, thread)
+            row[: len(entry)] = entry
         return table
 
-    def _entries(self, calls: Sequence[Call], thread: int) -> Words:
-        def address(micro: Micro) -> int:
-            return self._kernels.get(self._plan.micro_recipe(micro)).address
+    def _entry(self, step: Step, thread: int) -> tuple[int, ...]:
+        if isinstance(step, Move):
+            return self._copy(step, thread)
+        return self._panel(step, thread)
 
-        return tables.entries(calls, address, self._shared[thread])
+    def _panel(self, step: Panel, thread: int) -> tuple[int, ...]:
+        made = self._kernels.get(self._plan.micro_recipe(step.micro))
+        weights = self.matrices.address("weights", thread)
+        turns = step.ahead_turns
+        return (
+            made.address,
+            *(step.tiles, step.turns),
+            *self._rows(step.a, thread),
+            weights + step.b,
+            *self._rows(step.init, thread),
+            *self._rows(step.c, thread),
+            *(weights + step.ahead, turns * step.ahead_step, step.ahead_step, turns),
+        )
+
+    def _rows(self, rows: Rows, thread: int) -> tuple[int, int, int]:
+        return self.matrices.address(rows.tensor, thread) + rows.start, rows.row, rows.tile
 
     def _copy(self, step: Move, thread: int) -> tuple[int, ...]:
         made = self._kernels.get(self._plan.move_recipe(step.elements, step.count))

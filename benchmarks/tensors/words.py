@@ -21,6 +21,28 @@ WORD = 8
     TARGET_AHEAD,
 ) = range(13)
 
+# So is a product of tiles of A's rows and one panel of B: addresses, what lies between rows and
+# between tiles, in bytes; how deep it is, in turns. Each tile asks for its part of what lies at
+# AHEAD, in turns of some lines.
+(
+    TILES,
+    DEEP,
+    A,
+    A_ROW,
+    A_TILE,
+    B,
+    INIT,
+    INIT_ROW,
+    INIT_TILE,
+    C,
+    C_ROW,
+    C_TILE,
+    AHEAD,
+    AHEAD_TILE,
+    AHEAD_STEP,
+    AHEAD_TURNS,
+) = range(1, 17)
+
 # A reorder is an entry of such a table, too: where its block's positions begin, how far into a
 # plane that is in bytes, where the addresses of the planes and the mask of their lanes lie, and how
 # many turns of whole vectors and positions one by one follow.

@@ -1,27 +1,33 @@
-"""How a matrix product is cut: register tile, blocks for the caches, and its split over threads.
+"""How a matrix product is cut: register tile, depth of a panel, and its split over threads.
 
-The tile is that of the flat 1x1 convolution that the product is (positions = rows, input channels =
-depth, output channels = columns), since the same micro-kernel runs it. Blocks follow Goto and van
-de Geijn (ACM TOMS 34, 2008): a panel of B stays in L1 while a block of A streams from L2.
+A panel of B, as wide as a tile, stays in the second-level cache while all rows of A pass by. That
+turns Goto and van de Geijn (ACM TOMS 34, 2008) round, whose panel of B stays in L1 and whose block
+of A in L2: so deep a panel reads and writes C once, A needs no copy, and cores of today read
+vectors from L2 faster than a tile uses them.
 """
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from roofline.physics import choice
 from roofline.physics.cache_shares import shares
 from roofline.physics.isa import Vector
-from roofline.physics.tiling import Tiling, lanes_of, piece_count, widest_piece
+from roofline.physics.tiling import Tiling, equal_pieces, lanes_of, piece_count, widest_piece
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape, GemmShape, MachineSpec, Scalar, Traffic
 
-# Elements of a row of A that lie together in a panel, one turn of the innermost loop: as many as
-# a vector has, but no more than keep the loop's code short.
+# Elements of a row of A in one turn of the innermost loop: more would only make its code longer.
 _LONGEST_TURN = 8
+# Most rows of a tile: each has an address of its own, and rows that lie a page apart share one set
+# of the nearest cache.
+_MOST_ROWS = 8
+# Most vectors of a tile.
+_MOST_BLOCKS = 8
+# Share of the second-level cache that a panel of B may fill, beside the next one and what passes.
+_PANEL = 3 / 8
 # Registers of products that are instructions of their own, as convolutions' tiles count them.
 _PRODUCTS = 3
-_NUMBERS = ("tile_rows", "tile_blocks", "depth", "rows", "grid_rows", "grid_columns")
+_NUMBERS = ("tile_rows", "tile_blocks", "depth", "grid_rows", "grid_columns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +39,6 @@ class Blocking:
         tile_rows: rows of a register tile.
         tile_blocks: vectors of columns of a register tile.
         depth: elements of a row of A (and rows of B) that are used before the next ones.
-        rows: of a block of A, which stays in the second-level cache.
         grid_rows, grid_columns: how many threads share the rows, and the columns.
 
     """
@@ -42,14 +47,8 @@ class Blocking:
     tile_rows: int
     tile_blocks: int
     depth: int
-    rows: int
     grid_rows: int = 1
     grid_columns: int = 1
-
-    @property
-    def turn(self) -> int:
-        """Elements of a row that one turn of the innermost loop takes."""
-        return turn(self.lanes)
 
     @property
     def parameters(self) -> dict[str, Scalar]:
@@ -59,17 +58,13 @@ class Blocking:
 
 def from_parameters(lanes: int, parameters: Mapping[str, Scalar]) -> Blocking:
     """Return the blocking whose `parameters` these are; what is missing is as small as may be."""
-    least = {"depth": turn(lanes)}
-    sizes = {
-        name: max(int(parameters.get(f"block_{name}") or 0), least.get(name, 1))
-        for name in _NUMBERS
-    }
+    sizes = {name: max(int(parameters.get(f"block_{name}") or 0), 1) for name in _NUMBERS}
     return Blocking(lanes=lanes, **sizes)
 
 
-def turn(lanes: int) -> int:
-    """Return how many elements of a row lie together on vectors of so many lanes."""
-    return min(lanes, _LONGEST_TURN)
+def together(depth: int) -> int:
+    """Return how many elements of a row one turn of the innermost loop takes: whole turns do."""
+    return next(n for n in (_LONGEST_TURN, 4, 2, 1) if depth % n == 0)
 
 
 def as_convolution(shape: GemmShape) -> ConvShape:
@@ -87,22 +82,14 @@ def as_convolution(shape: GemmShape) -> ConvShape:
 
 def choose(shape: GemmShape, vector: Vector, machine: MachineSpec, threads: int = 1) -> Blocking:
     """Return the blocking of a shape by a small model of registers, caches and threads."""
-    lanes, item = lanes_of(vector, shape.dtype), ITEM_BYTES[shape.dtype]
-    tile = _tile(shape, vector, machine)
-    panels = -(-blocks(shape, lanes) // tile.blocks)
-    tiles = piece_count(shape.rows, tile.columns)
-    grid = _grid(tiles, panels, threads)
-    caches = shares(machine)
-    depth = _depth(shape, tile, caches[1])
-    own = -(-tiles // grid[0])
-    fitting = max(1, caches[2] // 2 // (depth * item * tile.columns))
-    rows = math.ceil(own / math.ceil(own / fitting)) * tile.columns
+    lanes = lanes_of(vector, shape.dtype)
+    rows, wide = _tile(shape, vector, lanes)
+    grid = _grid(piece_count(shape.rows, rows), blocks(shape, lanes), threads)
     return Blocking(
         lanes=lanes,
-        tile_rows=tile.columns,
-        tile_blocks=tile.blocks,
-        depth=depth,
-        rows=rows,
+        tile_rows=rows,
+        tile_blocks=wide,
+        depth=_depth(shape, rows, wide * lanes, shares(machine)[2]),
         grid_rows=grid[0],
         grid_columns=grid[1],
     )
@@ -113,11 +100,6 @@ def blocks(shape: GemmShape, lanes: int) -> int:
     return -(-shape.columns // lanes)
 
 
-def padded_depth(shape: GemmShape, lanes: int) -> int:
-    """Return the depth in whole turns of the innermost loop."""
-    return -(-shape.depth // turn(lanes)) * turn(lanes)
-
-
 def in_core(cut: Blocking) -> Tiling:
     """Return the tiling of the convolution whose in-core time the product's kernels take."""
     return Tiling(
@@ -125,65 +107,65 @@ def in_core(cut: Blocking) -> Tiling:
         lanes=cut.lanes,
         columns=cut.tile_rows,
         blocks=cut.tile_blocks,
-        rows=max(1, cut.rows // cut.tile_rows),
         chunk=max(1, cut.depth // cut.lanes),
     )
 
 
 def traffic(shape: GemmShape, cut: Blocking) -> Traffic:
     """Return a call's touched bytes with what packing copies: each copy is written and read."""
-    item, lanes = ITEM_BYTES[shape.dtype], cut.lanes
-    depth, columns = padded_depth(shape, lanes), blocks(shape, lanes) * lanes
-    inner, weights, outer = shape.rows * depth, depth * columns, shape.rows * columns
-    bias = columns if shape.bias else 0
-    if shape.rows == 1:
-        # One row lies as its panel would.
-        read, written = inner + weights + bias, outer
-    else:
-        pieces = -(-depth // cut.depth)
-        read = 2 * inner + weights + bias + pieces * outer
-        written = inner + (pieces + 1) * outer
+    item, columns = ITEM_BYTES[shape.dtype], blocks(shape, cut.lanes) * cut.lanes
+    weights, result = shape.depth * columns, shape.rows * shape.columns
+    again = (-(-shape.depth // cut.depth) - 1) * result
+    read = shape.rows * shape.depth + weights + again + (columns if shape.bias else 0)
+    written = result + again
     if not shape.packed:
         read, written = read + shape.depth * shape.columns, written + weights
     return Traffic(read=read * item, written=written * item)
 
 
-def _tile(shape: GemmShape, vector: Vector, machine: MachineSpec) -> Tiling:
-    """Return the convolution's tile, narrower where each row has one vector only.
+def _tile(shape: GemmShape, vector: Vector, lanes: int) -> tuple[int, int]:
+    """Return the rows and vectors of columns of the tile that computes fastest."""
+    free = vector.registers - 2 - (0 if vector.fused else _PRODUCTS)
+    total = blocks(shape, lanes)
 
-    There the compiler loads the weights of a whole turn at once, and ours may be a longer one.
-    """
-    tile = choice.choose(as_convolution(shape), vector, machine)
-    free = vector.registers - 2 - turn(tile.lanes) - (0 if vector.fused else _PRODUCTS)
-    if tile.blocks > 1 or tile.columns <= free:
-        return tile
-    return replace(tile, columns=widest_piece(shape.rows, free))
+    def fitting() -> Iterator[tuple[int, int]]:
+        for wide in range(1, min(total, _MOST_BLOCKS) + 1):
+            # Of a single vector the compiler loads those of a whole turn at once.
+            beside = wide if wide > 1 else _LONGEST_TURN
+            if (most := min(_MOST_ROWS, (free - beside) // wide)) > 0:
+                yield widest_piece(shape.rows, most), widest_piece(total, wide)
+
+    def cost(tile: tuple[int, int]) -> float:
+        return sum(
+            count * many * choice.cycles(size, wide)
+            for _, size, count in equal_pieces(shape.rows, tile[0])
+            for _, wide, many in equal_pieces(total, tile[1])
+        )
+
+    return min(fitting(), key=cost)
 
 
-def _depth(shape: GemmShape, tile: Tiling, cache: int) -> int:
-    """Return how deep a panel of B may be to leave a quarter of the first-level cache free.
-
-    Each piece of depth reads and writes all that was computed: the fewer the better.
-    """
-    item, step = ITEM_BYTES[shape.dtype], turn(tile.lanes)
-    total = padded_depth(shape, tile.lanes)
-    if shape.rows <= tile.columns:
+def _depth(shape: GemmShape, rows: int, columns: int, cache: int) -> int:
+    """Return how deep a panel of B may be; each further one reads and writes all of C again."""
+    if shape.rows <= rows:
         # Each panel is used once: nothing is gained by its staying anywhere.
-        return total
-    fitting = max(step, cache * 3 // 4 // (tile.blocks * tile.lanes * item) // step * step)
-    pieces = -(-total // fitting)
-    return -(-total // pieces // step) * step
+        return shape.depth
+    fitting = max(1, int(_PANEL * cache) // (columns * ITEM_BYTES[shape.dtype]))
+    if shape.depth <= fitting:
+        return shape.depth
+    most = max(_LONGEST_TURN, fitting // _LONGEST_TURN * _LONGEST_TURN)
+    # Whole turns but for the last.
+    return widest_piece(-(-shape.depth // _LONGEST_TURN), most // _LONGEST_TURN) * _LONGEST_TURN
 
 
-def _grid(tiles: int, panels: int, threads: int) -> tuple[int, int]:
+def _grid(tiles: int, total: int, threads: int) -> tuple[int, int]:
     """Return the split over rows and columns whose busiest thread has least to do.
 
-    Of equal ones the one that has each thread pack fewest rows.
+    Of equal ones the one with fewest parts of the rows: panels of B then needn't be shared.
     """
 
     def cost(rows: int) -> tuple[int, int]:
-        own = -(-tiles // rows)
-        return own * -(-panels // (threads // rows)), own
+        return -(-tiles // rows) * -(-total // (threads // rows)), rows
 
     rows = min((n for n in range(1, threads + 1) if threads % n == 0), key=cost)
     return rows, threads // rows

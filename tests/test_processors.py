@@ -1,4 +1,4 @@
-"""Convolutions' kernels for processors that aren't here, cross-compiled and read as assembly.
+"""Kernels of operators for processors that aren't here, cross-compiled and read as assembly.
 
 Each compiler target has a scheduler of its own: what keeps to its registers on one spills on
 another, and a kernel that spills is refused where it should run.
@@ -15,9 +15,11 @@ from benchmarks.conv.layout import Layout
 from benchmarks.conv.recipes import micro_recipe
 from benchmarks.conv.schedule import units
 from benchmarks.kernels import Recipe
+from benchmarks.tensors.product import Plan
+from roofline.comparing.tensors import case
 from roofline.physics.choice import choose
 from roofline.physics.isa import Vector
-from roofline.records import ConvShape
+from roofline.records import ConvShape, GemmShape
 from roofline.shapes import default_sweep, draw
 from tests.builders import make_machine
 from tests.cross import X86, listing
@@ -72,6 +74,18 @@ def test_no_layer_is_refused_for_its_kernels(cpu: str, vector: Vector) -> None:
     assert len(wanted) > 80
     for recipe, layer in wanted.items():
         assert problem(recipe, cpu) is None, layer.shape.text
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("cpu", "vector"), PROCESSORS)
+def test_no_product_is_refused_for_its_kernels(cpu: str, vector: Vector, dtype: str) -> None:
+    sizes = [(1, 1000, 512), (3, 40, 7), (64, 1000, 90), (100, 24, 1000), (1024, 1024, 1024)]
+    shapes = [GemmShape(rows=r, columns=c, depth=d, dtype=dtype) for r, c, d in sizes]
+    plans = [Plan(case(shape, vector, make_machine(), 1)) for shape in shapes]
+    wanted = {recipe for plan in plans for recipe in plan.recipes if recipe.expected}
+    assert len(wanted) > 5
+    for recipe in wanted:
+        assert problem(recipe, cpu) is None, recipe.arguments
 
 
 def test_inputs_wait_where_a_compiler_would_load_too_many_ahead() -> None:
