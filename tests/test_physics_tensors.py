@@ -139,9 +139,10 @@ def test_a_panel_fits_its_cache_and_none_is_as_deep_as_it_may_be() -> None:
         assert pieces == 1 or fewer > second.size_bytes * 3 / 8
 
 
-@pytest.mark.parametrize(("depth", "turn"), [(1024, 8), (100, 4), (6, 2), (77, 1)])
+@pytest.mark.parametrize(("depth", "turn"), [(1024, 4), (100, 4), (6, 2), (77, 1)])
 def test_a_turn_divides_the_depth(depth: int, turn: int) -> None:
-    assert blocking.together(depth) == turn
+    assert blocking.together(depth, rows=5) == turn
+    assert blocking.together(depth, rows=1) == 1
 
 
 @given(rows=st.integers(1, 300), columns=st.integers(1, 300), vector=st.sampled_from(VECTORS))

@@ -13,7 +13,7 @@ from benchmarks.mnemonics import stored, stores, vector_store
 from benchmarks.simd import ITEM_BYTES, Emitter, Value, kernel
 from benchmarks.tensors import words
 
-UNROLL = 4
+UNROLL = 8
 
 
 def build(
@@ -87,7 +87,7 @@ class _Piece:
             return [e.advance(address, step) for address in carried]
 
         with self.builder.if_then(self.builder.icmp_signed(">", turns, e.integer(0))):
-            e.loop(turns, at, turn)
+            e.loop(turns, at, turn, as_written=True)
         length = self.builder.mul(turns, e.integer(step))
         return [e.advance(address, length) for address in at]
 

@@ -174,7 +174,7 @@ class Product:
         self, tiles: Sequence[tuple[int, int]], piece: Piece, following: Piece
     ) -> Iterator[Panel]:
         """Yield the calls of some tiles: those of equal rows are one."""
-        item, turn = self.item, together(piece.depth)
+        item, turn = self.item, together(piece.depth, self.cut.tile_rows)
         bias = Rows("bias", piece.first * self.cut.lanes * item)
         ahead, step, turns = self._asked(following)
         each, done = -(-turns // len(tiles)), 0
@@ -206,9 +206,9 @@ class Product:
         """Return where a packed panel lies, the bytes between turns, and the turns.
 
         Before a panel is copied nothing is asked for: what lies rows apart would take a few sets of
-        each cache, and be gone again.
+        each cache, and be gone again. Nor is it for one row, which never stops loading.
         """
-        if not self.shape.packed:
+        if not self.shape.packed or self.single:
             return 0, 0, 0
         row = piece.count * self.cut.lanes * self.item
         step = -(-row // _LINE) * _LINE

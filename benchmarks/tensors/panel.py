@@ -68,7 +68,12 @@ class _Tile:
             for offset in self._offsets
         ]
         bases = [self._moved(a, self.a_row, j) for j in range(0, self.rows, _REACHED)]
-        ended = e.loop(self.word(words.DEEP), [self.word(words.B), *bases, *sums], self._products)
+        ended = e.loop(
+            self.word(words.DEEP),
+            [self.word(words.B), *bases, *sums],
+            self._products,
+            as_written=True,
+        )
         places = (self._moved(c, self.word(words.C_ROW), j) for j in range(self.rows))
         found = iter(ended[1 + len(bases) :])
         for place in places:

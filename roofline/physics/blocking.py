@@ -16,8 +16,9 @@ from roofline.physics.tiling import Tiling, equal_pieces, lanes_of, piece_count,
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape, GemmShape, MachineSpec, Scalar, Traffic
 
-# Elements of a row of A in one turn of the innermost loop: more would only make its code longer.
-_LONGEST_TURN = 8
+# Elements of a row of A in one turn of the innermost loop. Each load in its code follows a stride
+# of its own, and hardware fetches ahead for a few: with 8 elements of one row, L2 gave half.
+_LONGEST_TURN = 4
 # Most rows of a tile: each has an address of its own, and rows that lie a page apart share one set
 # of the nearest cache.
 _MOST_ROWS = 8
@@ -62,9 +63,12 @@ def from_parameters(lanes: int, parameters: Mapping[str, Scalar]) -> Blocking:
     return Blocking(lanes=lanes, **sizes)
 
 
-def together(depth: int) -> int:
-    """Return how many elements of a row one turn of the innermost loop takes: whole turns do."""
-    return next(n for n in (_LONGEST_TURN, 4, 2, 1) if depth % n == 0)
+def together(depth: int, rows: int) -> int:
+    """Return how many elements of a row one turn of the innermost loop takes: whole turns do.
+
+    A single row leaves nothing to do between loads, and takes one.
+    """
+    return 1 if rows == 1 else next(n for n in (_LONGEST_TURN, 2, 1) if depth % n == 0)
 
 
 def as_convolution(shape: GemmShape) -> ConvShape:
