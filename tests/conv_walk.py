@@ -161,7 +161,7 @@ class Walk:
         """Return the offsets of inputs (products, 1) and of weights, in the order of use."""
         layout, shared = self.layout, self._shared
         lanes, item = layout.tiling.lanes, layout.item
-        turn = 1 if planar(self.shape, lanes) else unroll(lanes)
+        turn = 1 if planar(self.shape, lanes) else unroll(layout.tiling)
         c, kh, kw, i, u = np.indices(
             (call.channel_blocks, call.rows, call.taps, call.channels, turn)
         )

@@ -80,7 +80,8 @@ def test_all_weights_but_the_first_are_asked_for_before_their_use(layout: Layout
     assume(layout.tiling.strategy == "broadcast")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spans, "_STAYING", 0)
-        assume(spans.asks(layout.shape, layout.tiling.lanes))
+        patch.setattr(spans, "_FEW_TILES", 0)
+        assume(spans.asks(layout.shape, layout.tiling.lanes, 1))
         found = [call for call in calls_of(layout) if call.micro.blocks]
     assume(found)
     shape, tiling = layout.shape, layout.tiling
@@ -95,8 +96,9 @@ def test_weights_of_taps_outside_of_the_image_are_not_asked_for() -> None:
 
 
 def test_few_weights_are_not_asked_for() -> None:
-    small, large = replace(DENSE, in_channels=32), replace(DENSE, in_channels=512, out_channels=64)
-    for shape, asked in ((small, False), (large, True)):
+    large = replace(DENSE, in_channels=512, out_channels=64, height=20, width=20)
+    small, few = replace(large, in_channels=6), replace(large, height=1, width=9)
+    for shape, asked in ((small, False), (few, False), (large, True)):
         calls = calls_of(Layout(shape, CUT))
         assert any(call.ahead_tile for call in calls) == asked
 
@@ -135,7 +137,7 @@ def test_a_unit_costs_its_multiply_adds(layout: Layout) -> None:
         filled = 0
         for call in unit.calls:
             filled += len(walk.run(call)) * (not call.micro.blocks)
-        turns = (walk.vectors - before) // (unroll(lanes) if several else 1)
+        turns = (walk.vectors - before) // (unroll(layout.tiling) if several else 1)
         assert unit.cost == turns + filled
 
 

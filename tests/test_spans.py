@@ -223,7 +223,7 @@ def test_slices_cover_the_depth_once(case: tuple[ConvShape, Tiling]) -> None:
     shape, tiling = case
     broadcast = replace(tiling, strategy="broadcast")
     found, start, block = slices(shape, broadcast), 0, 0
-    step = 1 if planar(shape, tiling.lanes) else unroll(tiling.lanes)
+    step = 1 if planar(shape, tiling.lanes) else unroll(tiling)
     for piece in found:
         assert (piece.start, piece.block) == (start, block)
         assert piece.turns * step == piece.depth

@@ -31,7 +31,7 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
     # Said only where it is so, as above.
     common += (("between", True),) * reads_between(shape)
     each, planes = micro.columns * micro.blocks, planar(shape, tiling.lanes)
-    turn = 1 if planes else unroll(tiling.lanes)
+    turn = 1 if planes else unroll(tiling)
     looped = _looped(common, turn, turn * each)
     if micro.whole:
         channels = shape.group_in if planes else tiling.lanes

@@ -58,6 +58,7 @@ def _broadcast_units(
     per_group = out_blocks(shape, layout.tiling.lanes)
     pieces = slices(layout.shape, layout.tiling)
     inputs = layout.inputs.blocks // shape.groups
+    tiles = sum(span.tiles for tile in found for span in tile)
     for group in range(shape.groups):
         for first in range(0, per_group, layout.tiling.blocks):
             count = min(layout.tiling.blocks, per_group - first)
@@ -66,7 +67,7 @@ def _broadcast_units(
             for piece, following in zip(pieces, [*pieces[1:], pieces[0]], strict=True):
                 ends = {"first": piece == pieces[0], "last": piece == pieces[-1]}
                 own = [call for tile in found for call in at.calls(tile, piece, **ends)]
-                calls += asking(own, *at.weights_asked(piece, following))
+                calls += asking(own, *at.weights_asked(piece, following, tiles))
             yield _unit(calls, shape)
 
 
@@ -171,11 +172,11 @@ class _At:
         before = self.block * lanes * self.layout.depth + piece.start * self.blocks * lanes
         return before * taps * self.layout.item
 
-    def weights_asked(self, piece: Slice, following: Slice) -> tuple[int, int]:
-        """Return where the weights after a slice's begin, and how many bytes are asked for."""
+    def weights_asked(self, piece: Slice, following: Slice, tiles: int) -> tuple[int, int]:
+        """Return where the weights after a slice's begin, and what so many tiles ask for; bytes."""
         shape, tiling = self.shape, self.layout.tiling
         size, after = (slice_bytes(shape, tiling, one, self.blocks) for one in (piece, following))
-        return self._weights_start(piece) + size, after * asks(shape, tiling.lanes)
+        return self._weights_start(piece) + size, after * asks(shape, tiling.lanes, tiles)
 
     def _fills(self, span: Span, columns: Iterable[int], *, ending: bool = False) -> Iterator[Call]:
         """Yield what begins some columns of a span with the bias alone, or ends them."""

@@ -62,7 +62,7 @@ def shared_words(layout: Layout) -> Words:
     block[words.X_ROW] = shape.dilation[0] * shape.width * places.lanes * item
     block[words.X_TAP] = shape.dilation[1] * places.lanes * item
     if layout.tiling.strategy == "broadcast":
-        block[words.X_CHANNEL] = plane if planar(shape, lanes) else unroll(lanes) * item
+        block[words.X_CHANNEL] = plane if planar(shape, lanes) else unroll(layout.tiling) * item
     block[words.OUT_BLOCK] = out_plane
     block[words.WEIGHTS_CHANNEL] = shape.kernel[1] * lanes * item
     return block

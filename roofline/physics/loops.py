@@ -43,6 +43,6 @@ def asking(
 ) -> float:
     """Return the instructions with which so many tiles ask for the weights that are used next."""
     sizes = [slice_bytes(shape, tiling, piece, blocks) for piece in pieces]
-    asked = sizes if asks(shape, tiling.lanes) else [0] * len(sizes)
+    asked = sizes if asks(shape, tiling.lanes, tiles) else [0] * len(sizes)
     turns = tiles * sum(max(1, math.ceil(size / tiles / ASKED)) for size in asked)
     return turns * (ASKED // LINE + _ASKING)

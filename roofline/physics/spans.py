@@ -30,6 +30,8 @@ from roofline.records import ConvShape
 
 # Bytes of weights that stay in any core's first cache level beside what passes by.
 _STAYING = 16 << 10
+# So few tiles of the same weights load about as much as they compute: who asked would load twice.
+_FEW_TILES = 8
 
 
 class Piece(NamedTuple):
@@ -223,7 +225,7 @@ def slices(shape: ConvShape, tiling: Tiling) -> list[Slice]:
     lanes, chunk = tiling.lanes, tiling.chunk
     if planar(shape, lanes):
         return [Slice(0, 1, shape.group_in, shape.group_in, 0)]
-    whole, turn = shape.group_in // lanes, unroll(lanes)
+    whole, turn = shape.group_in // lanes, unroll(tiling)
     pieces = [
         Slice(first, min(chunk, whole - first), lanes // turn, lanes, first * lanes)
         for first in range(0, whole, chunk)
@@ -238,11 +240,13 @@ def slice_bytes(shape: ConvShape, tiling: Tiling, piece: Slice, blocks: int) -> 
     return vectors * tiling.lanes * ITEM_BYTES[shape.dtype]
 
 
-def asks(shape: ConvShape, lanes: int) -> bool:
-    """Whether broadcast kernels ask for weights before their use.
+def asks(shape: ConvShape, lanes: int, tiles: int) -> bool:
+    """Whether so many tiles of broadcast kernels ask for the weights after theirs.
 
-    Not where all stay in L1, nor where some are never used: taps that fall on no input.
+    Not where all stay in L1, nor where some are never used: taps that fall on no input; nor few.
     """
+    if tiles <= _FEW_TILES:
+        return False
     outputs, taps = shape.groups * out_blocks(shape, lanes) * lanes, math.prod(shape.kernel)
     if outputs * shape.group_in * taps * ITEM_BYTES[shape.dtype] <= _STAYING:
         return False

@@ -14,8 +14,10 @@ from roofline.physics.reach import Reach
 from roofline.physics.workload import ITEM_BYTES, conv_work, counts
 from roofline.records import ConvShape, Scalar, Traffic
 
-# Channels that one turn of the innermost loop takes, where a block holds whole vectors of them.
-UNROLL = 4
+# Channels that one turn of the innermost loop takes, where a block holds whole vectors of them; and
+# fewer of a narrow tile, which hardly stops loading weights: each load in its code follows a stride
+# of its own, and hardware fetches ahead for a few.
+UNROLL, _NARROW, _FEW_COLUMNS = 4, 2, 2
 # Channel planes that are read without a loop over them.
 MOST_PLANES = 4
 # Kernel rows of a depthwise tile that follow each other without a loop.
@@ -115,9 +117,9 @@ def _shares_inputs(shape: ConvShape) -> bool:
     return 4 * len(reach.uses()) <= 3 * reach.products
 
 
-def unroll(lanes: int) -> int:
+def unroll(tiling: Tiling) -> int:
     """Return how many channels one turn of the broadcast kernel's innermost loop takes."""
-    return min(UNROLL, lanes)
+    return min(_NARROW if tiling.columns <= _FEW_COLUMNS else UNROLL, tiling.lanes)
 
 
 def takes_whole(shape: ConvShape, lanes: int, depth: int, blocks: int) -> bool:
@@ -150,10 +152,10 @@ def reads_between(shape: ConvShape) -> bool:
 
 
 def depth(shape: ConvShape, tiling: Tiling) -> int:
-    """Return a group's input channels as they are run: whole turns of the innermost loop."""
+    """Return a group's input channels as they are run: whole turns of any innermost loop."""
     if tiling.strategy != "broadcast" or planar(shape, tiling.lanes):
         return shape.group_in
-    turn = unroll(tiling.lanes)
+    turn = min(UNROLL, tiling.lanes)
     return -(-shape.group_in // turn) * turn
 
 
