@@ -13,6 +13,7 @@ from benchmarks import cases
 from roofline.comparing.anchors import Probe, probes
 from roofline.comparing.operators import Operators
 from roofline.comparing.session import Job, Outcome, measure
+from roofline.physics.drift import as_rate
 from roofline.physics.roof import compute_ceiling
 from roofline.physics.workload import conv_shape
 from roofline.records import Calibration, Case, Layer, Software
@@ -61,7 +62,8 @@ class ConvMachine(Planted):
         if case.benchmark == "conv":
             return self._convolution(case)
         anchor = self.anchor(case)
-        return anchor.rate(1.0) / (anchor.ceiling.typical * self.ratio(anchor.ceiling.name))
+        typical = as_rate(anchor.ceiling, anchor.ceiling.typical)
+        return anchor.rate(1.0) / (typical * self.ratio(anchor.ceiling.name))
 
     def ratio(self, name: str) -> float:
         """Return how far a ceiling has moved."""

@@ -12,6 +12,7 @@ import pytest
 from roofline.comparing.reporting import report
 from roofline.comparing.session import ANCHOR_SAMPLES, ROUNDS, SAMPLES, VISITS, Outcome, measure
 from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.physics.drift import as_rate
 from roofline.physics.workload import conv_shape
 from roofline.records import Case
 from roofline.store.files import Store
@@ -19,7 +20,7 @@ from roofline.store.schema import dumps, loads
 from tests.fake_child import CONDITIONS, Watch
 from tests.fake_conv_child import NAME, SHAPES, SOFTWARE, ConvChild, child, job, layers, swept
 
-PROBES = ("fma-float32-512", "l1-read", "l2-read", "l3-read", "dram-read", "dram-triad")
+PROBES = ("fma-float32-512", "l1-read", "l2-read", "l3-read", "dram-read", "dram-triad", "barrier")
 
 
 def run(one: ConvChild, *names: str, rounds: int = ROUNDS) -> Outcome:
@@ -96,8 +97,9 @@ def test_the_anchors_rates_are_those_of_the_machine() -> None:
     ceilings = {c.name: c for c in job().operators.calibration.ceilings if c.threads == 2}
     for anchor in outcome.sweep.anchors:
         ratio = {"dram-read": 0.5, "l2-read": 1.25}.get(anchor.ceiling, 1.0)
-        expected = ratio * ceilings[anchor.ceiling].typical
-        assert anchor.unit == ceilings[anchor.ceiling].unit
+        ceiling = ceilings[anchor.ceiling]
+        expected = ratio * as_rate(ceiling, ceiling.typical)
+        assert anchor.unit == ("1/s" if anchor.ceiling == "barrier" else ceiling.unit)
         assert anchor.rates == pytest.approx([expected] * len(anchor.rates))
 
 

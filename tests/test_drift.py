@@ -6,7 +6,7 @@ import pytest
 
 from roofline.physics import drift
 from roofline.records import Anchor, Calibration
-from tests.builders import make_bandwidth, make_calibration
+from tests.builders import make_bandwidth, make_calibration, make_ceiling
 from tests.comparison_builders import predicted, shape
 
 RATE = 1e10
@@ -35,6 +35,22 @@ def test_drift_is_the_median_visit_against_the_typical_rate(calibration: Calibra
 
 def test_drift_is_against_the_same_team(calibration: Calibration) -> None:
     assert drift.drift(calibration, 1, [anchor(0.5)]) == pytest.approx({"dram-read": 1.0})
+
+
+def test_what_takes_seconds_drifts_by_its_speed() -> None:
+    """A barrier that takes three times as long is at a third of its speed."""
+    barrier = make_ceiling(
+        kind="overhead", name="barrier", unit="s", threads=2, typical=1e-7, high=9e-8, low=1.2e-7
+    )
+    record = make_calibration(ceilings=(barrier,))
+    slow, usual = (Anchor(ceiling="barrier", unit="1/s", rates=(r,)) for r in (1e7 / 3, 0.9e7))
+    assert drift.drift(record, 2, [slow]) == pytest.approx({"barrier": 1 / 3})
+    (finding,) = drift.moved(record, 2, [slow])
+    assert "33 % of its calibrated speed" in finding.what
+    assert drift.moved(record, 2, [usual]) == ()
+    made = predicted(shape(64), 3.0, {"a": 1.0, "d": 3.0})
+    made = replace(made, terms={"compute": 1.0, "overhead": 2.0})
+    assert drift.undrifted(made, {"barrier": 0.5}, "fma-float32-512") == 1.0 + 4.0
 
 
 def test_what_the_calibration_does_not_know_has_no_drift(calibration: Calibration) -> None:

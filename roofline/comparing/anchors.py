@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from roofline.physics.predict import BARRIER
 from roofline.physics.roof import cache_levels, compute_ceiling
-from roofline.records import Calibration, Case, Ceiling, Measurement, Work
+from roofline.records import Calibration, Case, Ceiling, Measurement, Unit, Work
 
 # Parameters that are False in a case that measures what the operating system costs.
 _EFFECTS = ("pinned", "huge", "prefaulted")
@@ -18,15 +19,29 @@ class Probe:
     case: Case
     work: Work
 
+    @property
+    def unit(self) -> Unit:
+        """The unit of its rates: the ceiling's, or of what that is the seconds of, how often."""
+        return "1/s" if self.ceiling.unit == "s" else self.ceiling.unit
+
     def rate(self, seconds: float) -> float:
-        """Return the rate of one repetition, in the ceiling's unit."""
-        compute = self.ceiling.unit == "FLOP/s"
+        """Return the rate of one repetition."""
+        if self.unit == "1/s":
+            return 1 / seconds
+        compute = self.unit == "FLOP/s"
         return (self.work.flops if compute else self.work.bytes_touched.total) / seconds
 
 
 def probes(calibration: Calibration, threads: int, dtypes: tuple[str, ...]) -> tuple[Probe, ...]:
-    """Return the probes of a team: compute, a read in each cache level, DRAM read and triad."""
-    wanted = (*_compute(calibration, threads, dtypes), *_memory(calibration, threads))
+    """Return a team's probes: compute, a read in each cache level, DRAM read and triad, a barrier.
+
+    A barrier costs as much as the cores are apart, and a hypervisor moves virtual ones.
+    """
+    wanted = (
+        *_compute(calibration, threads, dtypes),
+        *_memory(calibration, threads),
+        *(one for one in (calibration.ceiling(BARRIER, threads),) if one and threads > 1),
+    )
     return tuple(
         Probe(ceiling, found.case, found.work)
         for ceiling in wanted
@@ -51,8 +66,11 @@ def _measurement(calibration: Calibration, ceiling: Ceiling) -> Measurement | No
 
 
 def _made(case: Case, ceiling: Ceiling) -> bool:
-    alike = (case.threads, case.dtype, case.bits) == (ceiling.threads, ceiling.dtype, ceiling.bits)
-    if not alike or any(case.parameters.get(name) is False for name in _EFFECTS):
+    if any(case.parameters.get(name) is False for name in _EFFECTS):
+        return False
+    if ceiling.name == BARRIER:
+        return (case.benchmark, case.threads) == (BARRIER, ceiling.threads)
+    if (case.threads, case.dtype, case.bits) != (ceiling.threads, ceiling.dtype, ceiling.bits):
         return False
     if ceiling.kind == "compute":
         return case.benchmark == ceiling.mix

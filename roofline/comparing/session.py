@@ -85,7 +85,7 @@ class _Log:
     def anchors(self) -> tuple[Anchor, ...]:
         """Return what the anchors reached, in the order of their visits."""
         ceilings = tuple(
-            Anchor(ceiling=probe.ceiling.name, unit=probe.ceiling.unit, rates=tuple(rates))
+            Anchor(ceiling=probe.ceiling.name, unit=probe.unit, rates=tuple(rates))
             for probe, rates in self.rates
         )
         calls = Anchor(ceiling=CALL, unit="1/s", rates=tuple(self.calls))

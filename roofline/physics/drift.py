@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from roofline.physics.predict import BARRIER
 from roofline.physics.robust import median
 from roofline.records import Anchor, Calibration, Ceiling, Finding, Prediction
 
@@ -13,7 +14,7 @@ _SLACK = 0.03
 def drift(calibration: Calibration, threads: int, anchors: Sequence[Anchor]) -> Mapping[str, float]:
     """Return, by ceiling, the anchors' median rate / the calibration's typical one."""
     return {
-        ceiling.name: median(anchor.rates) / ceiling.typical
+        ceiling.name: median(anchor.rates) / as_rate(ceiling, ceiling.typical)
         for anchor, ceiling in _known(calibration, threads, anchors)
     }
 
@@ -28,13 +29,14 @@ def undrifted(prediction: Prediction, ratios: Mapping[str, float], compute: str)
 
     Args:
         prediction: whose terms are rung d's, as of one that nothing is fitted to.
-        ratios: by ceiling, now / calibration; see `drift`.
+        ratios: by ceiling, its rate now / calibration; see `drift`.
         compute: the name of the ceiling that in-core time stands on.
 
     """
     if prediction.rungs.get("d") != prediction.seconds:
         return None
-    names = {name: f"{name.lower()}-read" for name in prediction.terms} | {"compute": compute}
+    names = {name: f"{name.lower()}-read" for name in prediction.terms}
+    names |= {"compute": compute, "overhead": BARRIER}
     return math.fsum(
         seconds / ratios.get(names[name], 1.0) for name, seconds in prediction.terms.items()
     )
@@ -43,7 +45,7 @@ def undrifted(prediction: Prediction, ratios: Mapping[str, float], compute: str)
 def moved(calibration: Calibration, threads: int, anchors: Sequence[Anchor]) -> tuple[Finding, ...]:
     """Return a finding for each ceiling whose median left the range of the calibration's rounds."""
     return tuple(
-        _finding(ceiling, median(anchor.rates) / ceiling.typical)
+        _finding(ceiling, median(anchor.rates) / as_rate(ceiling, ceiling.typical))
         for anchor, ceiling in _known(calibration, threads, anchors)
         if not _inside(median(anchor.rates), ceiling)
     )
@@ -59,13 +61,20 @@ def _known(
 
 
 def _inside(rate: float, ceiling: Ceiling) -> bool:
-    return (1 - _SLACK) * ceiling.low <= rate <= (1 + _SLACK) * ceiling.high
+    low, high = as_rate(ceiling, ceiling.low), as_rate(ceiling, ceiling.high)
+    return (1 - _SLACK) * low <= rate <= (1 + _SLACK) * high
+
+
+def as_rate(ceiling: Ceiling, figure: float) -> float:
+    """Return a figure of a ceiling as a rate: of what takes seconds, how often."""
+    return 1 / figure if ceiling.unit == "s" else figure
 
 
 def _finding(ceiling: Ceiling, ratio: float) -> Finding:
+    word = "speed" if ceiling.unit == "s" else "value"
     return Finding(
         severity="warning",
-        what=f"{ceiling.name} moved: it is at {100 * ratio:.0f} % of its calibrated value",
+        what=f"{ceiling.name} moved: it is at {100 * ratio:.0f} % of its calibrated {word}",
         why_it_matters="predictions stand on the calibration; bounds are judged by this run's own",
         command="make calibrate",
     )

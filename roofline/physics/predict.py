@@ -36,6 +36,9 @@ class _Estimate:
     terms: Mapping[str, float]
 
 
+BARRIER = "barrier"
+"""The ceiling that says what a team's meeting costs."""
+
 Moved = tuple[str, Mapping[Pick, float]]
 """Where traffic goes to, and how long it takes by pick."""
 
@@ -133,7 +136,7 @@ def predict(
 @remembered
 def overhead(calibration: Calibration, threads: int) -> float:
     """Return what meeting at a barrier costs a team each call, in seconds: nothing for one."""
-    barrier = calibration.ceiling("barrier", threads) if threads > 1 else None
+    barrier = calibration.ceiling(BARRIER, threads) if threads > 1 else None
     return 0.0 if barrier is None else barrier.typical
 
 
