@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from calibrate.fit import fit
 from calibrate.rounds import MOST_ROUNDS, Rounds
-from calibrate.summary import NOISY
+from roofline.physics.steady import NOISY
 from roofline.records import Ceiling, Finding, MachineSpec
 
 _SHARE = 1 / 2

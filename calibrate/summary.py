@@ -1,28 +1,15 @@
 """Samples by round turned into a ceiling's figures, and the verdict on their noise."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from roofline.physics import robust
+from roofline.physics.steady import NOISY, RANGE
 from roofline.records import Ceiling, Kind, Measurement, Rounds, Scalar, Unit
 
-# Rounds that differ more than this (1.4826 x MAD / median) make a figure noisy.
-NOISY: Mapping[Kind, float] = {
-    "compute": 0.03,
-    "operation": 0.05,
-    "bandwidth": 0.08,
-    "latency": 0.1,
-    "node": 0.1,
-    "clock": 0.02,
-    "capacity": 0.25,
-    "overhead": 0.15,
-    "effect": 0.1,
-}
 # The share of samples below the best that is quoted: never the largest, which grows with patience.
 _BEST = 0.95
-# So many spreads may the best and the worst round be away.
-RANGE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

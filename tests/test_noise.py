@@ -1,12 +1,13 @@
 """The verdict on a run: what counts as evidence, what it means, and what to type about it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from roofline.physics.noise import OTHERS, STOLEN, RunVerdict, verdict
-from roofline.records import Calibration, Case, Ceiling, Round, Rounds, Work
+from roofline.records import Calibration, Case, Ceiling, Measurement, Round, Rounds, Work
 from tests.builders import make_bandwidth, make_calibration, make_ceiling, make_measurement
 
 CALM = (0.01, 0.02, 0.0, 0.01, 0.03, 0.0, 0.02)
@@ -141,3 +142,45 @@ def test_half_the_work_beside_a_load_has_a_better_reason() -> None:
     others = [1.0, 1.0, *[0.0] * 7]
     found = verdict(make_calibration(measurements=busy.measurements, rounds=rounds(others)))
     assert "halved" not in causes(found)
+
+
+@pytest.mark.parametrize(("slow", "word"), [((2,), "quiet"), ((2, 5, 7), "noisy")])
+def test_what_a_quarter_of_the_rounds_saw_is_told_and_the_run_not_blamed(
+    slow: tuple[int, ...], word: str
+) -> None:
+    found = verdict(halved(*slow))
+    assert causes(found) == ["halved"]
+    assert found.word == word
+    assert f"half of their work in {len(slow)} of 9 rounds" in found.text
+    assert len(found.findings) == 1
+
+
+@pytest.mark.parametrize(("slow", "word"), [((2,), "quiet"), ((2, 5, 7), "noisy")])
+def test_figures_that_few_rounds_make_noisy_are_told_and_the_run_not_blamed(
+    slow: tuple[int, ...], word: str
+) -> None:
+    """Slower by a third, which is no sharing of cores, in some rounds of every load."""
+    record = halved(*slow, factor=1.5)
+    ceilings = tuple(noisy_figure(one) for one in record.measurements)
+    found = verdict(replace(record, ceilings=ceilings))
+    assert causes(found) == ["core"]
+    assert found.word == word
+    # A figure whose rounds a record doesn't hold counts in full.
+    assert verdict(replace(record, ceilings=ceilings, measurements=())).word == "noisy"
+
+
+def noisy_figure(one: Measurement) -> Ceiling:
+    """Return the figure that a measurement makes, called noisy."""
+    rates = sorted(one.work.flops / seconds for (seconds,) in one.seconds)
+    case, typical = one.case, rates[len(rates) // 2]
+    return make_ceiling(
+        name=case.benchmark,
+        threads=case.threads,
+        dtype=case.dtype,
+        bits=case.bits,
+        typical=typical,
+        low=rates[0],
+        high=rates[-1],
+        spread=0.01,
+        evidence={"verdict": "noisy: -33% to +0%"},
+    )

@@ -2,7 +2,8 @@
 
 import pytest
 
-from calibrate.summary import NOISY, best, ceiling, condensed, flat, summarise
+from calibrate.summary import best, ceiling, condensed, flat, summarise
+from roofline.physics.steady import NOISY
 from roofline.records import Rounds
 from tests.builders import make_measurement
 

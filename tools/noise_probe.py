@@ -1,9 +1,10 @@
 """An independent witness: `python tools/noise_probe.py PID` watches a host while PID measures.
 
 It shares no code with the suite. Twice a second it reads what CPU time the hypervisor took and what
-processes other than PID, its descendants and the probe itself used, and times a short spin on
-whatever core it wakes on. When PID has ended, or on SIGTERM, it prints one JSON object: a verdict,
-quiet or noisy, the reasons, and what it cost. Exit 0; 2 when PID is unknown from the beginning.
+processes other than PID, its descendants and the probe itself used. Ten times a second it times a
+short spin on whatever core it wakes on. When PID has ended, or on SIGTERM, it prints one JSON
+object: a verdict, quiet or noisy, the reasons, and what it cost. Exit 0; 2 when PID is unknown from
+the beginning.
 """
 
 import argparse
@@ -18,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
-INTERVAL = 0.5
+INTERVAL, SPINS = 0.5, 5
 # A process at work, or a busy neighbour, in more than a quarter of the intervals.
 OTHERS_CPUS, STOLEN_SHARE, TIME_SHARE = 0.1, 0.02, 0.25
-# The fastest of a few spins against the run's best tenth: the clock wanders by a few percent, a
-# neighbour on the core's other hardware thread costs tens.
-SPINS, SPIN_TURNS, SLOW = 5, 2500, 1.15
+# Spins against the run's best tenth: the clock wanders by a few percent, a neighbour on the core's
+# other hardware thread costs tens. A core that slept takes a moment to be as fast as it can.
+SPIN_TURNS, AWAKE, SLOW = 2500, 0.003, 1.15
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,21 @@ def alive(proc: Path, pid: int) -> bool:
         return False
 
 
-def spin() -> float:
-    """Return the CPU seconds of the fastest of a few short loops."""
-    times = []
-    for _ in range(SPINS):
+def spin(known: float) -> float:
+    """Return the CPU seconds of the fastest short loop, of as many as it takes.
+
+    They end when one is about as fast as the fastest `known`, or after the time to wake a core.
+    """
+    fastest, first = float("inf"), time.thread_time()
+    while fastest > SLOW * known:
         begin = time.thread_time()
         for _ in range(SPIN_TURNS):
             pass
-        times.append(time.thread_time() - begin)
-    return min(times)
+        ended = time.thread_time()
+        fastest = min(fastest, ended - begin)
+        if ended - first > AWAKE:
+            break
+    return fastest
 
 
 def between(before: Reading, after: Reading, spun: float) -> Interval:
@@ -142,13 +149,17 @@ def watch(pid: int, proc: Path = PROC) -> dict[str, object]:
     tick = 1 / os.sysconf("SC_CLK_TCK")
     begin = before = read(proc, pid, tick)
     seen: list[Interval] = []
+    known, spins = spin(0.0), list[float]()
     while not stop:
-        time.sleep(INTERVAL)
+        time.sleep(INTERVAL / SPINS)
         if not alive(proc, pid):
             break
-        after = read(proc, pid, tick)
-        seen.append(between(before, after, spin()))
-        before = after
+        spins.append(spin(known))
+        known = min(known, spins[-1])
+        if len(spins) == SPINS:
+            after = read(proc, pid, tick)
+            seen.append(between(before, after, statistics.median(spins)))
+            before, spins = after, []
     return report(seen, (time.process_time() - begin.own) / max(time.monotonic() - begin.at, 1e-9))
 
 

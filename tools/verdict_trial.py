@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from calibrate.summary import NOISY, RANGE
 from roofline.physics.noise import verdict
+from roofline.physics.steady import NOISY, RANGE
 from roofline.records import Calibration, Ceiling
 from roofline.store.schema import loads_as
 

@@ -1,17 +1,19 @@
 """Was a calibration left alone? The evidence of its rounds and figures, and what to do about it.
 
-A median over rounds withstands a minority of bad ones, and its interval a quarter of them: less
-than that is left to the figures' own verdicts. What the calibration itself causes is no evidence:
-its processes' CPU time is taken out where the rounds are recorded.
+A median over rounds withstands a minority of bad ones, and its interval a quarter of them: what
+lasted no longer is told, and left to the figures' own verdicts. What the calibration itself causes
+is no evidence: its processes' CPU time is taken out where the rounds are recorded.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from roofline.physics import halves
+from roofline.physics.replicates import sample
 from roofline.physics.robust import median
+from roofline.physics.steady import NOISY, far
 from roofline.records import Calibration, Ceiling, Finding, Round
 
 Word = Literal["quiet", "noisy"]
@@ -48,6 +50,7 @@ class Evidence:
 
     Attributes:
         cause: "others", "steal", "halved", "clock", "core" or "memory".
+        lasting: whether it was there in more than a quarter of the rounds.
 
     """
 
@@ -55,6 +58,7 @@ class Evidence:
     what: str
     why: str
     command: str
+    lasting: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,8 @@ class RunVerdict:
     @property
     def word(self) -> Word:
         """The verdict in a word."""
-        return "noisy" if any(one.cause != _LOCAL for one in self.evidence) else "quiet"
+        blamed = (one.lasting and one.cause != _LOCAL for one in self.evidence)
+        return "noisy" if any(blamed) else "quiet"
 
     @property
     def text(self) -> str:
@@ -106,7 +111,7 @@ def verdict(calibration: Calibration) -> RunVerdict:
         *_others(calibration),
         *_steal(calibration),
         *(_halved(one) for one in (halved,) if one),
-        *_figures(calibration.ceilings),
+        *_figures(calibration),
     )
     return RunVerdict(evidence=evidence, doubtful=(len(noisy), len(calibration.ceilings)))
 
@@ -150,12 +155,13 @@ def _halved(one: halves.Halved) -> Evidence:
         why=f"virtual CPUs probably shared a physical core then, with {whose}: neither processes "
         "here nor stolen time explain it",
         command=f"{_LATER}; for good: pin the virtual CPUs on the host (virsh vcpupin)",
+        lasting=_too_many(one.rounds, one.of),
     )
 
 
-def _figures(ceilings: Sequence[Ceiling]) -> Iterator[Evidence]:
+def _figures(calibration: Calibration) -> Iterator[Evidence]:
     for group, what in _GROUPS.items():
-        members = [c for c in ceilings if _group(c) == group]
+        members = [c for c in calibration.ceilings if _group(c) == group]
         noisy = [c for c in members if _noisy(c)]
         if _too_many(len(noisy), len(members)):
             yield Evidence(
@@ -163,7 +169,16 @@ def _figures(ceilings: Sequence[Ceiling]) -> Iterator[Evidence]:
                 what=f"{what} ({len(noisy)} of {len(members)} noisy)",
                 why=_MEANINGS[group],
                 command=_LATER,
+                lasting=_too_many(sum(_lasting(calibration, c) for c in noisy), len(members)),
             )
+
+
+def _lasting(calibration: Calibration, ceiling: Ceiling) -> bool:
+    """Whether more than a quarter of a noisy figure's rounds make it so."""
+    rounds = sample(calibration, ceiling).rounds
+    if not rounds or (ceiling.spread or 0.0) > NOISY[ceiling.kind]:
+        return True
+    return _too_many(far(ceiling.kind, rounds), len(rounds))
 
 
 def _too_many(some: int, of: int) -> bool:
