@@ -117,7 +117,7 @@ def test_what_a_library_cannot_run_is_refused() -> None:
 
 
 def test_a_child_waits_until_its_threads_sleep() -> None:
-    used = iter([0.0, 0.002, 0.002, 0.004, 0.004, 0.0041])
+    used = iter([0.0, 0.012, 0.012, 0.024, 0.024, 0.0241])
     assert settle(lambda: next(used), lambda _seconds: None)
     assert next(used, None) is None
     spinning: Any = iter(range(10_000))

@@ -29,8 +29,9 @@ from roofline.records import Case, ConvShape, Scalar
 
 # Packed weights of so many operators are kept; the oldest make room.
 _MOST_KEPT = 256
-# A child has gone to sleep when it uses less than this share of a CPU over a short while.
-_ASLEEP, _GLANCE, _PATIENCE = 0.2, 2e-3, 0.5
+# A child has gone to sleep when it uses less than this share of a CPU over a while: of a few ticks,
+# in which some systems count CPU time.
+_ASLEEP, _GLANCE, _PATIENCE = 0.2, 12e-3, 0.5
 
 
 class Bound(ABC):
@@ -144,7 +145,8 @@ class LibraryRig:
         # The first sample wakes the pool.
         seconds = bound.samples(kept.repeats, samples + 1)[1:]
         seen = _disturbances()
-        settle()
+        if len(self._cpus) > 1:
+            settle()
         return Sampled(
             seconds=seconds,
             loops=kept.repeats,

@@ -1,6 +1,6 @@
 """Layers as a library runs them: the case that its child is asked, and what it should take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from roofline.comparing.runner import Runner
@@ -9,6 +9,7 @@ from roofline.host.subjects import Subject
 from roofline.physics import library, pressure
 from roofline.physics.predict import Moving, overhead, predict
 from roofline.physics.pressure import Rates
+from roofline.physics.roof import PICKS
 from roofline.physics.tiling import lanes_of
 from roofline.physics.workload import check, conv_work
 from roofline.records import ConvShape, Layer, Prediction, Timing
@@ -76,17 +77,23 @@ class LibraryOperators(Runner):
             self.calibration,
             self.threads,
             overhead_seconds=overhead(self.calibration, self.threads) if call is None else call,
-            core_seconds=self._core_seconds(shape, lanes),
+            core_seconds=self._by_pick(library.core_seconds, shape, lanes),
             moving=Moving(inside=kernel),
         )
         copies = library.copied(shape, lanes, self.habit)
-        parts = shape.batch * shape.groups if library.as_matrix(shape, lanes, self.habit) else 1
-        seconds = library.copy_seconds(self.calibration, self.threads, copies, kernel, parts)
+        seconds = library.copy_seconds(self.calibration, self.threads, copies, kernel)
+        if library.as_matrix(shape, lanes, self.habit):
+            found = self._by_pick(library.matrix_seconds, shape, lanes) or {}
+            seconds = {pick: found.get(pick, 0.0) for pick in PICKS}
         return library.with_copies(made, seconds)
 
-    def _core_seconds(self, shape: ConvShape, lanes: int) -> Mapping[str, float] | None:
+    def _by_pick(
+        self, taken: Callable[..., float], shape: ConvShape, lanes: int
+    ) -> Mapping[str, float] | None:
+        """Return what some part of a call takes at the typical, best and worst rates."""
+
         def seconds(rates: Rates) -> float:
-            return library.core_seconds(shape, lanes, rates, self.threads, self.habit)
+            return taken(shape, lanes, rates, self.threads, self.habit)
 
         return pressure.by_pick(self.calibration, self.threads, self.vector, shape.dtype, seconds)
 

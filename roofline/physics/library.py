@@ -1,26 +1,24 @@
 """What a library's convolution asks of a machine, by what every good one does and nothing fitted.
 
 Vectors hold output channels of one group, or channels where each is a group of its own; lanes that
-a group leaves empty are computed all the same, taps on padding are not. Some libraries need whole
-blocks of channels for that, and else copy what each tap reads into a matrix (im2col), whose product
-fills lanes with positions. A tensor that a call copies is read and written once more.
+a group leaves empty are computed all the same, taps on padding are not. A tensor that a call copies
+is read and written once more. The library that copies what each tap reads into a matrix, where
+channels fill no block, is ONNX Runtime: see `mlas`.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from roofline.physics import mlas
 from roofline.physics.bandwidth import transfers
 from roofline.physics.pressure import Rates
 from roofline.physics.roof import PICKS, Pick
-from roofline.physics.tiling import is_flat, lanewise
+from roofline.physics.tiling import lanewise
 from roofline.physics.workload import ITEM_BYTES, conv_work
 from roofline.records import Calibration, ConvShape, Prediction, Traffic
 
 REORDERS = "reorders"
 """The term of a prediction that copies between layouts, or into a matrix, are."""
-
-# So many input channels a blocked kernel takes at once (ONNX Runtime, nchwc_transformer.cc).
-_CHANNELS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +39,7 @@ class Habit:
 
 def as_matrix(shape: ConvShape, lanes: int, habit: Habit) -> bool:
     """Whether a library multiplies a matrix, because channels don't fill its blocks."""
-    if not habit.gathers:
-        return False
-    if lanewise(shape):
-        return shape.in_channels % lanes > 0
-    if shape.groups > 1:
-        return shape.group_in % lanes > 0 or shape.group_out % lanes > 0
-    return shape.in_channels >= lanes and shape.in_channels % _CHANNELS_AT_ONCE > 0
+    return habit.gathers and mlas.as_matrix(shape, lanes)
 
 
 def whole(count: int, lanes: int) -> int:
@@ -56,19 +48,15 @@ def whole(count: int, lanes: int) -> int:
 
 
 def core_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit: Habit) -> float:
-    """Return the time of one call with all data in L1, shared out evenly.
+    """Return the time of one call with all data in L1, shared out evenly; copies are no part of it.
 
     Where channels are lanes, every multiply-add loads an input of its own; else a register tile
-    has many of them for each load. What goes into a matrix takes a store a cycle: of a vector, or
-    of an element where neighbours don't lie side by side.
+    has many of them for each load.
     """
+    if habit.gathers:
+        pace = mlas.Pace(multiplies=rates.multiplies / rates.hertz, loads=rates.loads / rates.hertz)
+        return mlas.computing(shape, lanes, pace) / rates.hertz / threads
     work = conv_work(shape)
-    if as_matrix(shape, lanes, habit):
-        positions = shape.out_height * shape.out_width
-        nominal = work.flops - shape.outputs * shape.bias
-        vectors = nominal / 2 / lanes * whole(positions, lanes) / positions
-        moves = gathered(shape) / _moved_at_once(shape, lanes)
-        return (vectors / rates.multiplies + moves / rates.hertz) / threads
     executed = (work.flops_executed or work.flops) - shape.outputs * shape.bias
     channels = shape.out_channels if lanewise(shape) else shape.group_out
     vectors = executed / 2 / lanes * whole(channels, lanes) / channels
@@ -76,18 +64,9 @@ def core_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit
     return vectors / rate / threads
 
 
-def _moved_at_once(shape: ConvShape, lanes: int) -> float:
-    if shape.stride[1] > 1:
-        return 1.0
-    return shape.out_width / (whole(shape.out_width, lanes) // lanes)
-
-
-def gathered(shape: ConvShape) -> int:
-    """Return the elements of all matrices of taps; a flat 1x1 is one as it lies."""
-    if is_flat(shape):
-        return 0
-    taps = shape.kernel[0] * shape.kernel[1] * shape.in_channels
-    return shape.batch * taps * shape.out_height * shape.out_width
+def matrix_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit: Habit) -> float:
+    """Return the time of copies into a matrix, which stays near; 0 where there is none."""
+    return mlas.moving(shape, lanes) / rates.hertz / threads if habit.gathers else 0.0
 
 
 def inside(shape: ConvShape, lanes: int, habit: Habit) -> Traffic:
@@ -106,7 +85,7 @@ def inside(shape: ConvShape, lanes: int, habit: Habit) -> Traffic:
 
 
 def copied(shape: ConvShape, lanes: int, habit: Habit) -> Traffic:
-    """Return what copies into another layout, or into a matrix, read and write."""
+    """Return what copies into another layout read and write; a matrix needs none."""
     work, item = conv_work(shape), ITEM_BYTES[shape.dtype]
     sizes = {
         "input": shape.batch * shape.in_channels * shape.height * shape.width * item,
@@ -114,16 +93,14 @@ def copied(shape: ConvShape, lanes: int, habit: Habit) -> Traffic:
         "output": work.bytes_touched.written,
     }
     if as_matrix(shape, lanes, habit):
-        total = gathered(shape) * item
-    else:
-        plain = shape.groups == 1 and shape.in_channels < lanes
-        names = [name for name in habit.reorders if not (plain and name == "input")]
-        total = sum(sizes[name] for name in names)
+        return Traffic(read=0, written=0)
+    plain = shape.groups == 1 and shape.in_channels < lanes
+    total = sum(sizes[name] for name in habit.reorders if not (plain and name == "input"))
     return Traffic(read=total, written=total)
 
 
 def copy_seconds(
-    calibration: Calibration, threads: int, copies: Traffic, kernel: Traffic, parts: int = 1
+    calibration: Calibration, threads: int, copies: Traffic, kernel: Traffic
 ) -> Mapping[Pick, float]:
     """Return how long copies take, beside the tensors that the kernel touches.
 
@@ -132,12 +109,11 @@ def copy_seconds(
         threads: size of the team.
         copies: all of them.
         kernel: what the kernel touches.
-        parts: how many times a copy is made and used before the next: a matrix, an image and group.
 
     """
     if not copies.total:
         return dict.fromkeys(PICKS, 0.0)
-    found = transfers(calibration, threads, copies, kernel.total + copies.read // parts)
+    found = transfers(calibration, threads, copies, kernel.total + copies.read)
     return dict.fromkeys(PICKS, 0.0) if found is None else found[1]
 
 
