@@ -13,7 +13,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 from benchmarks.conv.weights import Array, Natural
-from benchmarks.subjects.library import Bound, Library, Prepared
+from benchmarks.subjects.library import Bound, Library, Prepared, pin
 from roofline.host.subjects import Subject
 from roofline.records import ConvShape, Scalar
 
@@ -34,6 +34,8 @@ class OnnxRuntime(Library):
 
     def __init__(self, subject: Subject, cpus: Sequence[int]) -> None:
         self._subject, self._cpus = subject, tuple(cpus)
+        # Its pool has places of its own; a caller that woke beside one of them would share a core.
+        pin(self._cpus[:1])
         onnxruntime.disable_telemetry_events()
         onnxruntime.set_default_logger_severity(3)
 
