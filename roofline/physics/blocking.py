@@ -24,7 +24,7 @@ _LONGEST_TURN = 4
 _MOST_ROWS = 8
 # Most vectors of a tile.
 _MOST_BLOCKS = 8
-# Share of the second-level cache that a panel of B may fill, beside the next one and what passes.
+# Share of the second-level cache that a panel of B may fill, beside what passes.
 _PANEL = 3 / 8
 # Registers of products that are instructions of their own, as convolutions' tiles count them.
 _PRODUCTS = 3
@@ -165,7 +165,7 @@ def _depth(shape: GemmShape, rows: int, columns: int, cache: int) -> int:
 def _grid(tiles: int, total: int, threads: int) -> tuple[int, int]:
     """Return the split over rows and columns whose busiest thread has least to do.
 
-    Of equal ones the one with fewest parts of the rows: panels of B then needn't be shared.
+    Of equal ones the one with fewest parts of the rows: each part copies all its panels of B.
     """
 
     def cost(rows: int) -> tuple[int, int]:
