@@ -110,12 +110,12 @@ class Emitter:
             one = self.builder.module.add_metadata([ir.Constant(I32, 1)])
             instruction.set_metadata("nontemporal", one)
 
-    def prefetch(self, address: Value, offset: int = 0, *, write: bool = False) -> None:
-        """Ask for the cache line at an address, to be read or to be written; it may be invalid."""
+    def prefetch(self, address: Value, offset: int = 0) -> None:
+        """Ask for the cache line at an address, which may be invalid."""
         name, kinds = "llvm.prefetch.p0", [I8.as_pointer(), I32, I32, I32]
         function = declare(self.builder, name, VOID, kinds)
-        # Into all levels, as data.
-        hints = [ir.Constant(I32, number) for number in (int(write), 3, 1)]
+        # To be read, into all levels, as data.
+        hints = [ir.Constant(I32, number) for number in (0, 3, 1)]
         self.builder.call(function, [self._pointer(address, self.integer(offset), I8), *hints])
 
     def zero(self) -> Value:

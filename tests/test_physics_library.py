@@ -13,7 +13,7 @@ from roofline.shapes import draw, parse_shape
 from tests.reference import reference
 
 LANES = 8
-BLOCKED = Habit(blocked=True, reorders=("input", "output"), gathers=True)
+BLOCKED = Habit(blocked=True, reorders=("input", "output"), mlas_kernels=True)
 LAST = Habit(blocked=False)
 RATES = Rates(multiplies=6e9, loads=6e9, hertz=3e9)
 WIDE = parse_shape("64x28x28 -> 64, 3x3 p1")

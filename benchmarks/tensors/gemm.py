@@ -14,10 +14,6 @@ from roofline.physics.tiling import split
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import GemmShape
 
-_LINE = 64
-# Turns of the innermost loop between asking for a line and using it.
-_TURNS_AHEAD = 16
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
@@ -37,19 +33,6 @@ class Move:
     outer_step: tuple[int, int] = (0, 0)
     inner_step: tuple[int, int]
     step: tuple[int, int] = (0, 0)
-
-    @property
-    def ahead(self) -> tuple[int, int]:
-        """Return how far ahead lines are asked for, where no prefetcher would know: in bytes.
-
-        Runs that lie side by side are followed by those of the next outer turn; others skip from
-        row to row, a page apart perhaps.
-        """
-        steps = zip(self.inner_step, self.outer_step, strict=True)
-        source, target = (
-            outer if inner <= _LINE else _TURNS_AHEAD * inner for inner, outer in steps
-        )
-        return source, target
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +56,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """Tiles of rows of A times one panel of B, which lies at `b` among the copies.
-
-    Each tile asks for some of the copies that are used after them: `ahead_turns` turns, the first
-    tile's from `ahead` on.
-    """
+    """Tiles of rows of A times one panel of B, which lies at `b` among the copies."""
 
     micro: Micro
     tiles: int
@@ -86,9 +65,6 @@ class Panel:
     b: int
     init: Rows
     c: Rows
-    ahead: int
-    ahead_step: int
-    ahead_turns: int
 
 
 Step = Move | Panel
@@ -150,12 +126,12 @@ class Product:
         tiles = _part(split(self.shape.rows, self.cut.tile_rows), row, self.cut.grid_rows)
         starts = range(0, self.shape.depth, self.cut.depth)
         own = [Piece(s, self._deep(s), *one) for s in starts for one in self._own(column)]
-        if not (tiles and own):
+        if not tiles:
             return
-        for piece, following in zip(own, [*own[1:], own[-1]], strict=True):
+        for piece in own:
             if not self.shape.packed:
                 yield from self._pack(piece)
-            yield from self._panel(tiles, piece, following)
+            yield from self._panel(tiles, piece)
             if piece.start + piece.depth == self.shape.depth and self._overhangs(piece):
                 yield from self._unpack(tiles, piece)
 
@@ -170,14 +146,10 @@ class Product:
             return []
         return [(start + n, count) for n, count in split(end - start, self.cut.tile_blocks)]
 
-    def _panel(
-        self, tiles: Sequence[tuple[int, int]], piece: Piece, following: Piece
-    ) -> Iterator[Panel]:
+    def _panel(self, tiles: Sequence[tuple[int, int]], piece: Piece) -> Iterator[Panel]:
         """Yield the calls of some tiles: those of equal rows are one."""
         item, turn = self.item, together(piece.depth, self.cut.tile_rows)
         bias = Rows("bias", piece.first * self.cut.lanes * item)
-        ahead, step, turns = self._asked(following)
-        each, done = -(-turns // len(tiles)), 0
         for size, alike in groupby(tiles, key=lambda tile: tile[1]):
             rows = [row for row, _ in alike]
             pitch, c = self.shape.depth * item, self._result(rows[0], size, piece)
@@ -189,11 +161,7 @@ class Product:
                 b=self._place(piece),
                 init=c if piece.start else bias,
                 c=c,
-                ahead=ahead + done * each * step,
-                ahead_step=step,
-                ahead_turns=max(1, each),
             )
-            done += len(rows)
 
     def _place(self, piece: Piece) -> int:
         """Return where a panel of B lies among the copies, in bytes."""
@@ -201,18 +169,6 @@ class Product:
             return 0
         before = piece.first * self.shape.depth + piece.start * piece.count
         return before * self.cut.lanes * self.item
-
-    def _asked(self, piece: Piece) -> tuple[int, int, int]:
-        """Return where a packed panel lies, the bytes between turns, and the turns.
-
-        Before a panel is copied nothing is asked for: what lies rows apart would take a few sets of
-        each cache, and be gone again. Nor is it for one row, which never stops loading.
-        """
-        if not self.shape.packed or self.single:
-            return 0, 0, 0
-        row = piece.count * self.cut.lanes * self.item
-        step = -(-row // _LINE) * _LINE
-        return self._place(piece), step, -(-piece.depth * row // step)
 
     def _result(self, row: int, size: int, piece: Piece) -> Rows:
         """Return rows of C from one of them on, or of what is computed beside it."""

@@ -14,17 +14,15 @@ def build(dtype: str, bits: int, count: int) -> Callable[[int], int]:
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
-        word = {n: e.parameter(entry, n) for n in range(words.SOURCE, words.TARGET_AHEAD + 1)}
+        word = {n: e.parameter(entry, n) for n in range(words.SOURCE, words.TARGET_STEP + 1)}
 
         def inner(carried: list[Value]) -> list[Value]:
             source, target = carried
             values = []
             for _ in range(count):
-                e.prefetch(e.advance(source, word[words.SOURCE_AHEAD]))
                 values.append(e.load(source, align=item))
                 source = e.advance(source, word[words.SOURCE_STEP])
             for value in values:
-                e.prefetch(e.advance(target, word[words.TARGET_AHEAD]), write=True)
                 e.store(value, target, align=item)
                 target = e.advance(target, word[words.TARGET_STEP])
             steps = (word[words.SOURCE_INNER], word[words.TARGET_INNER])

@@ -9,7 +9,6 @@ from typing import Any
 
 from benchmarks.simd import ITEM_BYTES, Emitter, Value, kernel
 from benchmarks.tensors import words
-from roofline.physics.reach import LINE
 
 # Rows that an address in one register reaches by the scaled index of an instruction, and that in
 # another lies that many rows further.
@@ -22,14 +21,14 @@ def build(
     """Make the kernel of a register tile of so many rows and vectors of columns.
 
     A turn of its loop takes `turn` elements of each row. Where `held` the compiler loads nothing
-    ahead within a turn, for which registers may not do. Rows of A are left to the hardware to fetch
-    ahead: lines asked for would be gone before their tile's turn.
+    ahead within a turn, for which registers may not do. It asks for nothing: what hardware fetches
+    ahead is there in time, and lines asked for take the place of those in use.
     """
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
         tile = _Tile(e, entry, rows, blocks, turn, fused=fused, held=held)
-        first = [tile.word(one) for one in (words.A, words.INIT, words.C, words.AHEAD)]
+        first = [tile.word(one) for one in (words.A, words.INIT, words.C)]
         e.loop(tile.word(words.TILES), first, tile.run)
 
     return kernel(emit)
@@ -60,8 +59,7 @@ class _Tile:
 
     def run(self, carried: list[Value]) -> list[Value]:
         """Do a tile; return where the next one's begin."""
-        e, (a, init, c, later) = self.e, carried
-        self._ask(later)
+        e, (a, init, c) = self.e, carried
         sums = [
             e.load(self._moved(init, self.word(words.INIT_ROW), j), offset, align=self._item)
             for j in range(self.rows)
@@ -79,7 +77,7 @@ class _Tile:
         for place in places:
             for offset in self._offsets:
                 e.store(next(found), place, offset, align=self._item)
-        steps = (words.A_TILE, words.INIT_TILE, words.C_TILE, words.AHEAD_TILE)
+        steps = (words.A_TILE, words.INIT_TILE, words.C_TILE)
         return [e.advance(at, self.word(step)) for at, step in zip(carried, steps, strict=True)]
 
     @property
@@ -109,17 +107,6 @@ class _Tile:
                     sums[n] = self.multiply_add(value, factor, sums[n])
         after = [e.advance(base, self.turn * self._item) for base in bases]
         return [e.advance(weights, self.turn * row), *after, *sums]
-
-    def _ask(self, first: Value) -> None:
-        """Ask for this tile's part of what comes later."""
-        e, step = self.e, self.word(words.AHEAD_STEP)
-
-        def ask(carried: list[Value]) -> list[Value]:
-            for offset in range(0, self.blocks * e.vector_bytes, LINE):
-                e.prefetch(carried[0], offset)
-            return [e.advance(carried[0], step)]
-
-        e.loop(self.word(words.AHEAD_TURNS), [first], ask)
 
     def _moved(self, address: Value, step: Value, times: int) -> Value:
         for _ in range(times):

@@ -205,7 +205,6 @@ class Gemm:
     def _panel(self, step: Panel, thread: int) -> tuple[int, ...]:
         made = self._kernels.get(self._plan.micro_recipe(step.micro))
         weights = self.matrices.address("weights", thread)
-        turns = step.ahead_turns
         return (
             made.address,
             *(step.tiles, step.turns),
@@ -213,7 +212,6 @@ class Gemm:
             weights + step.b,
             *self._rows(step.init, thread),
             *self._rows(step.c, thread),
-            *(weights + step.ahead, turns * step.ahead_step, step.ahead_step, turns),
         )
 
     def _rows(self, rows: Rows, thread: int) -> tuple[int, int, int]:
@@ -224,4 +222,4 @@ class Gemm:
         source = self.matrices.address(step.source, thread) + step.start
         target = self.matrices.address(step.target, thread) + step.end
         steps = (*step.outer_step, *step.inner_step, *step.step)
-        return (made.address, source, target, step.outer, step.inner, *steps, *step.ahead)
+        return (made.address, source, target, step.outer, step.inner, *steps)

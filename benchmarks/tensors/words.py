@@ -2,9 +2,8 @@
 
 WORD = 8
 
-# A move copies OUTER x INNER x (as many as it was compiled for) vectors; steps in bytes, and so is
-# how far ahead lines are asked for. It is an entry among others of a convolution's table, whose
-# first word is the kernel's address.
+# A move copies OUTER x INNER x (as many as it was compiled for) vectors; steps are in bytes. It is
+# an entry among others of a convolution's table, whose first word is the kernel's address.
 (
     KERNEL,
     SOURCE,
@@ -17,13 +16,10 @@ WORD = 8
     TARGET_INNER,
     SOURCE_STEP,
     TARGET_STEP,
-    SOURCE_AHEAD,
-    TARGET_AHEAD,
-) = range(13)
+) = range(11)
 
 # So is a product of tiles of A's rows and one panel of B: addresses, what lies between rows and
-# between tiles, in bytes; how deep it is, in turns. Each tile asks for its part of what lies at
-# AHEAD, in turns of some lines.
+# between tiles, in bytes; how deep it is, in turns.
 (
     TILES,
     DEEP,
@@ -37,11 +33,7 @@ WORD = 8
     C,
     C_ROW,
     C_TILE,
-    AHEAD,
-    AHEAD_TILE,
-    AHEAD_STEP,
-    AHEAD_TURNS,
-) = range(1, 17)
+) = range(1, 13)
 
 # A reorder is an entry of such a table, too: where its block's positions begin, how far into a
 # plane that is in bytes, where the addresses of the planes and the mask of their lanes lie, and how

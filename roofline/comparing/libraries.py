@@ -49,7 +49,7 @@ class LibraryOperators(Runner):
         return library.Habit(
             blocked=self.subject.layout != "NHWC",
             reorders=self.subject.reorders,
-            gathers=self.subject.gathers,
+            mlas_kernels=self.subject.mlas_kernels,
         )
 
     def recalled(self, timing: Timing) -> Prediction:

@@ -28,8 +28,7 @@ class Subject:
         layout: of the tensors that it is given.
         kernel: a kernel alone, its tensors in the layout that it wants; else end to end.
         reorders: tensors that each call copies into another layout, and back.
-        gathers: where channels don't fill its blocks, it copies what each tap reads into a matrix
-            (im2col) and multiplies that.
+        mlas_kernels: they are those of MLAS, whose structure is known (`roofline.physics.mlas`).
 
     """
 
@@ -42,7 +41,7 @@ class Subject:
     layout: str = "NCHW"
     kernel: bool = False
     reorders: tuple[str, ...] = ()
-    gathers: bool = False
+    mlas_kernels: bool = False
 
     @property
     def planes(self) -> bool:
@@ -99,7 +98,7 @@ _ALL = (
         modules=_ONNX,
         extra="onnxruntime",
         reorders=("input", "output"),
-        gathers=True,
+        mlas_kernels=True,
     ),
     Subject(
         name="onnxruntime-kernel",
@@ -109,7 +108,7 @@ _ALL = (
         extra="onnxruntime",
         layout="its own",
         kernel=True,
-        gathers=True,
+        mlas_kernels=True,
     ),
     Subject(
         name="openvino",

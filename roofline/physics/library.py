@@ -28,18 +28,18 @@ class Habit:
     Attributes:
         blocked: its kernels want channels in blocks of a vector; else they come last.
         reorders: tensors that each call copies into that layout, and back.
-        gathers: it copies taps into a matrix where channels don't fill its blocks.
+        mlas_kernels: they are those of MLAS, whose structure is known.
 
     """
 
     blocked: bool
     reorders: Collection[str] = ()
-    gathers: bool = False
+    mlas_kernels: bool = False
 
 
 def as_matrix(shape: ConvShape, lanes: int, habit: Habit) -> bool:
     """Whether a library multiplies a matrix, because channels don't fill its blocks."""
-    return habit.gathers and mlas.as_matrix(shape, lanes)
+    return habit.mlas_kernels and mlas.as_matrix(shape, lanes)
 
 
 def whole(count: int, lanes: int) -> int:
@@ -53,7 +53,7 @@ def core_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit
     Where channels are lanes, every multiply-add loads an input of its own; else a register tile
     has many of them for each load.
     """
-    if habit.gathers:
+    if habit.mlas_kernels:
         pace = mlas.Pace(multiplies=rates.multiplies / rates.hertz, loads=rates.loads / rates.hertz)
         return mlas.computing(shape, lanes, pace) / rates.hertz / threads
     work = conv_work(shape)
@@ -66,7 +66,7 @@ def core_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit
 
 def matrix_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit: Habit) -> float:
     """Return the time of copies into a matrix, which stays near; 0 where there is none."""
-    return mlas.moving(shape, lanes) / rates.hertz / threads if habit.gathers else 0.0
+    return mlas.moving(shape, lanes) / rates.hertz / threads if habit.mlas_kernels else 0.0
 
 
 def inside(shape: ConvShape, lanes: int, habit: Habit) -> Traffic:

@@ -21,6 +21,8 @@ from roofline.records import ConvShape
 _CHANNELS_AT_ONCE = 4
 # Outputs of a row in a register tile on 32 registers and on 16, by vectors of output channels.
 _OUTPUTS, _FEWER_OUTPUTS, _BLOCKS = 6, 3, 4
+# What is left of a row is cut into these.
+_LAST = (3, 2, 1)
 _WIDEST = 512
 # Cycles until the next multiply-add may use a sum: 4 on most cores, 5 on some.
 _LATENCY = 4
@@ -120,9 +122,11 @@ def _row(shape: ConvShape, tile: int, blocks: int, pace: Pace) -> float:
 
 
 def _tiles(outputs: int, tile: int, blocks: int, pace: Pace) -> float:
-    whole, rest = divmod(outputs, tile)
-    last = _step(rest, blocks, pace) if rest else 0.0
-    return whole * _step(tile, blocks, pace) + last
+    taken = 0.0
+    for size in (tile, *(size for size in _LAST if size < tile)):
+        whole, outputs = divmod(outputs, size)
+        taken += whole * _step(size, blocks, pace) if whole else 0.0
+    return taken
 
 
 def _step(outputs: int, blocks: int, pace: Pace) -> float:
