@@ -1,4 +1,4 @@
-"""The memory that cases share during one round: an input and an output buffer a thread.
+"""The memory that cases share during one round: input and output arrays of a thread.
 
 Mapping anew every round replicates at the level that varies: within one mapping samples agree to
 3 %, between mappings they differ by up to 40 % in the second-level cache.
@@ -7,10 +7,17 @@ Mapping anew every round replicates at the level that varies: within one mapping
 from dataclasses import dataclass
 
 from benchmarks import placement
-from benchmarks.buffers import PAGE, STAGGER, Buffer
+from benchmarks.buffers import HUGE_PAGE, PAGE, STAGGER, Buffer
 
-# Room for two inputs' rounding to whole pages, and for their places within one.
-MARGIN = 4 * PAGE
+# A load that matches a store not long past in the low bits of its address waits for that store: in
+# 12 of them on many cores, in 16 on Zen 5, where higher bits of the physical address enter, too.
+ALIAS = 1 << 16
+INPUTS = 3
+# Room for the inputs' rounding, and for their places within a page.
+MARGIN = INPUTS * ALIAS + PAGE
+# Arrays up to that size lie in one huge page, so that no bit above it tells one from another.
+NEAR = 7 * ALIAS
+_NEAR_INPUTS = HUGE_PAGE - INPUTS * NEAR - ALIAS
 
 
 @dataclass(slots=True)
@@ -20,30 +27,46 @@ class Place:
     Attributes:
         inputs: normal random float64 values, never written by a kernel.
         output: what kernels write.
+        near: a huge page with both, for arrays of at most `NEAR` bytes; None where a case has an
+            output of its own.
 
     """
 
     inputs: Buffer
     output: Buffer
+    near: Buffer | None = None
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """All that is mapped."""
+        return (self.inputs, self.output, *((self.near,) if self.near else ()))
 
     @property
     def resident(self) -> int:
-        """Bytes of both."""
-        return self.inputs.size + self.output.size
+        """Bytes of all."""
+        return sum(buffer.size for buffer in self.buffers)
 
     def holds(self, input_bytes: int, output_bytes: int) -> bool:
         """Whether arrays of so many bytes fit."""
         return input_bytes + MARGIN <= self.inputs.size and output_bytes <= self.output.size
 
-    def input_address(self, index: int, size: int) -> int:
-        """Return where the index-th input array of that size begins.
+    def output_array(self, size: int) -> tuple[Buffer, int]:
+        """Return where an output array of that size begins: a buffer, and how far into it."""
+        return self._near(size) or self.output, 0
 
-        A load whose last 12 address bits are those of a store just before it waits for that
-        store. The output begins on a page, so each input begins a little further into one: a
+    def input_array(self, index: int, size: int) -> tuple[Buffer, int]:
+        """Return where the index-th input array of that size begins: a buffer, how far into it.
+
+        The output begins at a multiple of `ALIAS`, so each input begins a little behind one: a
         load then shares its last bits with stores to come, or long past.
         """
-        whole = -(-size // PAGE) * PAGE
-        return self.inputs.address + index * whole + (index + 1) * STAGGER
+        whole = -(-size // ALIAS) * ALIAS
+        skip = index * whole + (index + 1) * STAGGER
+        near = self._near(size)
+        return (self.inputs, skip) if near is None else (near, _NEAR_INPUTS + skip)
+
+    def _near(self, size: int) -> Buffer | None:
+        return self.near if size <= NEAR else None
 
 
 def map_place(
@@ -53,10 +76,10 @@ def map_place(
     place = Place(
         inputs=Buffer(input_bytes + MARGIN, huge=huge),
         output=Buffer(output_bytes, huge=huge),
+        near=Buffer(HUGE_PAGE, huge=huge),
     )
-    if node is not None:
-        placement.bind(place.inputs, node)
-        placement.bind(place.output, node)
-    place.inputs.fill("float64")
-    place.output.fill("float64", seed=2)
+    for seed, buffer in enumerate(place.buffers, 1):
+        if node is not None:
+            placement.bind(buffer, node)
+        buffer.fill("float64", seed)
     return place

@@ -19,7 +19,7 @@ _PATTERN_BYTES = 1 << 20
 # Values of an operator's tensors before they repeat: a prime, so that no image, row, block or copy
 # equals another one, and a kernel that reads the wrong one is noticed.
 PATTERN = 262_139
-# How far into a page each further array begins: a quarter, see `Place.input_address`.
+# How far into a page each further array begins: a quarter, see `Place.input_array`.
 STAGGER = 1024
 
 

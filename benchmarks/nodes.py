@@ -54,7 +54,7 @@ class Nodes:
         one, rig = bare(case), self._rig(str(case.parameters["cpus"]))
         places = self._places(case, rig.rooms(one))
         sampled = rig.steady(one, samples, places)
-        buffers = [buffer for place in places for buffer in (place.inputs, place.output)]
+        buffers = [buffer for place in places for buffer in place.buffers]
         share = placement.share_on(buffers, int(case.parameters["memory"] or 0))
         told = {} if share is None else {cases.PLACED: [share] * len(sampled.seconds)}
         return replace(sampled, steps_per_second=told)

@@ -249,7 +249,7 @@ class Rig:
         for _ in range(samples):
             size = cases.array_bytes(case)
             fresh = [
-                dataclasses.replace(place, output=Buffer(size, huge=False))
+                dataclasses.replace(place, output=Buffer(size, huge=False), near=None)
                 for place in self._memory(case)
             ]
             tasks = self._tasks(case, fresh)
