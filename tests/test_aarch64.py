@@ -142,9 +142,7 @@ def test_a_walk_is_a_chain_of_loads(cpu: str) -> None:
 @CPUS
 def test_reads_fold_whole_vectors(cpu: str) -> None:
     text = listing(stream.build_read(BITS), cpu)
-    wanted = Expectation(
-        instruction=exclusive_or(x86=False), register=VECTOR, count=stream.UNROLL
-    )
+    wanted = Expectation(instruction=exclusive_or(x86=False), register=VECTOR, count=stream.UNROLL)
     sound(text, wanted)
     paired = [2 if line.startswith("ldp") else 1 for line in loads(hottest(text, "eor"))]
     assert sum(paired) == stream.UNROLL
