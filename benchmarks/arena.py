@@ -7,11 +7,8 @@ Mapping anew every round replicates at the level that varies: within one mapping
 from dataclasses import dataclass
 
 from benchmarks import placement
-from benchmarks.buffers import HUGE_PAGE, PAGE, STAGGER, Buffer
+from benchmarks.buffers import ALIAS, HUGE_PAGE, PAGE, STAGGER, Buffer
 
-# A load that matches a store not long past in the low bits of its address waits for that store: in
-# 12 of them on many cores, in 16 on Zen 5, where higher bits of the physical address enter, too.
-ALIAS = 1 << 16
 INPUTS = 3
 # Room for the inputs' rounding, and for their places within a page.
 MARGIN = INPUTS * ALIAS + PAGE

@@ -19,6 +19,9 @@ _PATTERN_BYTES = 1 << 20
 # Values of an operator's tensors before they repeat: a prime, so that no image, row, block or copy
 # equals another one, and a kernel that reads the wrong one is noticed.
 PATTERN = 262_139
+# A load that matches a store not long past in the low bits of its address waits for that store: in
+# 12 of them on many cores, in 16 on Zen 5, where bits of the huge page's address enter, too.
+ALIAS = 1 << 16
 # How far into a page each further array begins: a quarter, see `Place.input_array`.
 STAGGER = 1024
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks.arena import ALIAS, NEAR, Place, map_place
-from benchmarks.buffers import HUGE_PAGE, PAGE, STAGGER, Buffer
+from benchmarks.arena import NEAR, Place, map_place
+from benchmarks.buffers import ALIAS, HUGE_PAGE, PAGE, STAGGER, Buffer
 
 SIZES = [512, 4096, 4096 * 21, NEAR, NEAR + 512, 1 << 20]
 
