@@ -12,6 +12,7 @@ from tests.reference import reference
 
 def seen(ratio: float, best: float | None, **facts: Any) -> Evidence:
     held = facts.pop("interval", (0.95 * ratio, 1.05 * ratio))
+    p = facts.pop("p", 0.5)
     known: dict[str, Any] = {
         "floor": 0.1,
         "together": 0.09,
@@ -19,7 +20,7 @@ def seen(ratio: float, best: float | None, **facts: Any) -> Evidence:
         "wide": 0.0,
         "among": 50,
     }
-    contrast = Contrast(ratio=ratio, interval=held, p=0.5)
+    contrast = Contrast(ratio=ratio, interval=held, p=p)
     return Evidence(contrast=contrast, best=best, **(known | facts))
 
 
@@ -96,3 +97,11 @@ def test_mixes_that_a_neighbour_slows_are_judged_by_their_rounds() -> None:
     assert fma is not None
     assert together_of(fma) == 0.09
     assert together_of(replace(fma, mix="fma+add")) is None
+
+
+def test_a_figure_of_memory_is_judged_by_how_far_its_family_lies_apart() -> None:
+    slow = seen(0.85, None, scatter=0.02, p=0.01)
+    assert verdict(slow) == ("changed", "15% less")
+    assert verdict(replace(slow, scatter=0.05))[0] == "can't tell"
+    assert verdict(seen(0.85, None, scatter=0.02, p=0.2))[0] == "can't tell"
+    assert verdict(seen(0.95, None, scatter=0.02, p=0.01))[0] != "changed"

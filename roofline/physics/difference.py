@@ -1,7 +1,8 @@
 """What changed between two calibrations, ceiling by ceiling, and what can't be told.
 
 A ceiling has `changed` when chance and custom are both ruled out. Of pipes and caches
-the best windows tell (`verdicts`). Of the rest, rounds lie apart by more than chance explains among
+the best windows tell (`verdicts`), of memory how each figure lies beside the others of its rounds
+(`roundwise`). Of the rest, rounds lie apart by more than chance explains among
 this many ceilings (`ranks`), and the ratio is beyond a floor, because two calibrations of an
 unchanged machine differ by more than the rounds of one do. It is the `same` when the whole interval
 lies inside the floor. Compute is compared per cycle, and what all clocks or all memory figures of a
@@ -11,7 +12,7 @@ team share is said once: each of them is compared beside it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from roofline.physics import ranks, verdicts
+from roofline.physics import ranks, roundwise, verdicts
 from roofline.physics.pairing import OTHER_SIZES, PER_CYCLE, Pair, alike, paired
 from roofline.physics.replicates import Contrast, contrast
 from roofline.physics.robust import median
@@ -106,10 +107,13 @@ def _judged(pairs: Sequence[Pair], *, virtual: bool) -> tuple[Difference, ...]:
     moved = [_family_row(one, among=among, virtual=virtual) for one in families if one.members]
     if any(row.verdict == "changed" and row.kind == "clock" for row in moved):
         shared |= _by_the_clock(pairs, families[0].contrast.ratio)
-    beside = [_beside(pair, shared.get(id(pair), 1.0)) for pair in pairs]
-    passed = ranks.significant([one.p for one in beside], _AMONG_ROUNDS)
+    leveled = {key: one for family in families[1:] for key, one in _leveled(family).items()}
+    beside = [
+        leveled.get(id(pair)) or _Beside.of(pair, shared.get(id(pair), 1.0)) for pair in pairs
+    ]
+    passed = ranks.significant([one.contrast.p for one in beside], _AMONG_ROUNDS)
     rows = [
-        _row(pair, one, shared.get(id(pair), 1.0), beyond_chance=told, among=len(pairs))
+        _row(pair, one, beyond_chance=told, among=len(pairs))
         for pair, one, told in zip(pairs, beside, passed, strict=True)
     ]
     return (*moved, *rows)
@@ -122,8 +126,22 @@ def _by_the_clock(pairs: Sequence[Pair], clock: float) -> Mapping[int, float]:
     return rates | {id(pair): 1 / clock for pair in inner if pair.ceiling.kind == "latency"}
 
 
-def _beside(pair: Pair, factor: float) -> Contrast:
-    return contrast(pair.first, pair.second.times(1 / factor))
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """How a pair compares beside a factor that it shares with others.
+
+    Attributes:
+        scatter: how far these lie apart; None where rounds weren't leveled.
+
+    """
+
+    contrast: Contrast
+    shared: float
+    scatter: float | None = None
+
+    @staticmethod
+    def of(pair: Pair, factor: float) -> "_Beside":
+        return _Beside(contrast(pair.first, pair.second.times(1 / factor)), factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +175,20 @@ def _families(pairs: Sequence[Pair]) -> list[_Family]:
     return [one if len(one.members) >= _FEWEST else replace(one, members=()) for one in found]
 
 
+def _leveled(family: _Family) -> Mapping[int, _Beside]:
+    """Return how each member compares once what all shared is taken out, round by round."""
+    first = roundwise.leveled([pair.first for pair in family.members])
+    second = roundwise.leveled([pair.second for pair in family.members])
+    if first is None or second is None:
+        return {}
+    ratios = [contrast(x, y).ratio for x, y in zip(first, second, strict=True)]
+    shared, scatter = median(ratios), roundwise.scatter(ratios)
+    return {
+        id(pair): _Beside(contrast(x, y.times(1 / shared)), shared, scatter)
+        for pair, x, y in zip(family.members, first, second, strict=True)
+    }
+
+
 def _family_row(family: _Family, *, among: int, virtual: bool) -> Difference:
     told = family.contrast
     row = Difference(
@@ -182,9 +214,8 @@ def _family_row(family: _Family, *, among: int, virtual: bool) -> Difference:
     return replace(row, verdict=verdict, why=why)
 
 
-def _row(
-    pair: Pair, told: Contrast, shared: float, *, beyond_chance: bool, among: int
-) -> Difference:
+def _row(pair: Pair, beside: _Beside, *, beyond_chance: bool, among: int) -> Difference:
+    told, shared = beside.contrast, beside.shared
     row = Difference(
         kind=pair.ceiling.kind,
         name=pair.ceiling.name,
@@ -211,6 +242,7 @@ def _row(
         beyond_chance=beyond_chance,
         wide=pair.wide,
         among=among,
+        scatter=beside.scatter,
     )
     verdict, why = verdicts.verdict(seen)
     if pair.note == OTHER_SIZES:

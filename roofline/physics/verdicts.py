@@ -5,8 +5,9 @@ there the best windows of either calibration, their 95th percentiles, must have 
 typical values. The two err in different ways, so their mean errs least. How far apart those of an
 unchanged machine lie is known from pairs of calibrations, by Wilks's tolerance limit (Annals of
 Mathematical Statistics 12, 1941): the largest of n differences covers 95 % of all to come with
-confidence 1 - 0.95^n, without any assumption on how they scatter. Memory and what the system costs
-have no such windows: there the rounds decide, by ranks, and only beyond a floor.
+confidence 1 - 0.95^n, without any assumption on how they scatter. Memory has no such windows, but
+many figures that the same neighbours slow down: each is judged beside the others, round by round
+(`roundwise`). Of what the system costs the rounds decide, by ranks, and only beyond a floor.
 """
 
 import math
@@ -38,6 +39,11 @@ OTHER_LEVELS = 0.1
 # The same of typical values and best windows together (their geometric mean): about half of what a
 # slow-down by 15 % is, so that neither chance nor what it hides is large (docs/performance.md).
 TOGETHER_CORE, TOGETHER_SHARED = 0.09, 0.11
+# How far a figure of memory may lie from its family, both leveled round by round: of 260 on an
+# unchanged machine the furthest lay 10 % off (docs/performance.md).
+BESIDE_FAMILY = 0.11
+# On a machine whose family lies further apart, so many times its scatter; and the p-value of each.
+_SCATTERS, _WITNESS = 5.0, 0.05
 # Of what is read off at a level, what a round comes to three times.
 _REVISITED = ("read", "triad")
 # Of that floor, the part that each must have moved by alone.
@@ -58,6 +64,7 @@ class Evidence:
         beyond_chance: whether ranks tell the rounds apart, among all that are compared.
         wide: the larger spread over rounds: a change by ranks must exceed it.
         among: how many are compared.
+        scatter: how far the ceiling's family lies apart, where `contrast` is beside that.
 
     """
 
@@ -68,6 +75,7 @@ class Evidence:
     beyond_chance: bool
     wide: float
     among: int
+    scatter: float | None = None
 
 
 def floor_of(ceiling: Ceiling) -> float:
@@ -100,6 +108,8 @@ def verdict(seen: Evidence) -> tuple[Outcome, str]:
         return "can't tell", "too few rounds"
     if seen.best is not None and seen.together is not None:
         return _by_both(seen, seen.best, seen.together)
+    if seen.scatter is not None:
+        return _by_family(seen, seen.scatter)
     ratio = seen.contrast.ratio
     if seen.beyond_chance and distance(ratio) > max(seen.floor, seen.wide):
         return "changed", by(ratio)
@@ -126,6 +136,15 @@ def _by_both(seen: Evidence, best: float, floor: float) -> tuple[Outcome, str]:
     if distance(best) <= floor and (same := _same(seen)) is not None:
         return same
     return "can't tell", f"{by(ratio)}, but {by(best)} at its best"
+
+
+def _by_family(seen: Evidence, scatter: float) -> tuple[Outcome, str]:
+    ratio, p = seen.contrast.ratio, seen.contrast.p
+    if distance(ratio) > max(BESIDE_FAMILY, _SCATTERS * scatter):
+        if p <= _WITNESS:
+            return "changed", by(ratio)
+        return "can't tell", f"may be chance (p = {p:.2g})"
+    return _same(seen) or ("can't tell", f"{by(ratio)}, and others lie {scatter:.0%} apart")
 
 
 def _same(seen: Evidence) -> tuple[Outcome, str] | None:
