@@ -53,19 +53,16 @@ def levels_of(machine: MachineSpec, measurements: Sequence[Measurement]) -> Foun
         return Found()
     reported = _reported(machine)
     found = levels.find([_point(one) for one in curve], [*reported.values()])
-    told = {
-        place: _told(curve, found.levels, i, [*reported.values()][place] if reported else None)
-        for i, place in enumerate(found.places)
-    }
     expected = reported or {place + 1: 0 for place in found.places}
-    rungs = tuple(
-        replace(
-            told.get(place, Rung("", size / 2, shared=False)),
-            name=f"L{level}",
-            shared=is_shared(machine, level, last=place == len(expected) - 1),
-        )
+    usual = tuple(
+        Rung(f"L{level}", size / 2, is_shared(machine, level, last=place == len(expected) - 1))
         for place, (level, size) in enumerate(expected.items())
     )
+    told = {
+        place: _told(curve, found.levels, i, usual[place], [*expected.values()][place] or None)
+        for i, place in enumerate(found.places)
+    }
+    rungs = tuple(told.get(place, rung) for place, rung in enumerate(usual))
     return Found(rungs, tuple(_alike(rungs)))
 
 
@@ -76,16 +73,21 @@ def _reported(machine: MachineSpec) -> dict[int, int]:
 
 
 def _told(
-    curve: Sequence[Measurement], found: Sequence[Level], index: int, reported: float | None
+    curve: Sequence[Measurement],
+    found: Sequence[Level],
+    index: int,
+    usual: Rung,
+    reported: float | None,
 ) -> Rung:
     """Return the index-th found level, with the capacities that each round alone would find."""
     sizes = [one.case.working_set_bytes for one in curve]
     rounds = range(min(len(one.seconds) for one in curve))
     alone = [levels.split([_point(one, r) for one in curve], len(found)) for r in rounds]
-    return Rung(
-        name="",
-        wanted=levels.representative(found[index]).size,
-        shared=False,
+    # Of a shared cache others hold a part, however much of it.
+    own = None if usual.shared else reported
+    return replace(
+        usual,
+        wanted=levels.representative(found[index], own).size,
         capacities=tuple(_sharpened(one[index].capacity or 0, sizes, reported) for one in alone),
         capacity=_sharpened(found[index].capacity or 0, sizes, reported),
         plateau=found[index].plateau,

@@ -237,5 +237,17 @@ def test_a_level_is_never_read_near_its_end() -> None:
     assert levels.representative(level(2, 8, 31, capacity=40)).size == 8
 
 
+@pytest.mark.parametrize("capacity", [23.5, 28.0, 32.0, 40.0])
+def test_a_level_that_ends_about_where_reported_is_read_at_half_of_that(capacity: float) -> None:
+    # Of two records of one machine that found 28 and 40, both are read off at 16.
+    points = level(4, 8, 11, 16, 22, 32, capacity=capacity)
+    assert levels.representative(points, reported=32.0).size == 16
+
+
+def test_a_share_of_a_cache_is_read_at_half_of_the_share() -> None:
+    points = level(4, 8, 11, 16, 22, 32, capacity=16.0)
+    assert levels.representative(points, reported=32.0).size == 8
+
+
 def test_memory_is_read_at_the_largest_size() -> None:
     assert levels.representative(level(64, 128, 256, capacity=None)).size == 256
