@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from roofline.physics import halves
+from roofline.physics import chiplets, halves
 from roofline.physics.replicates import sample
 from roofline.physics.robust import median
 from roofline.physics.steady import NOISY, far
@@ -49,7 +49,7 @@ class Evidence:
     """One thing that disturbed a run: what was seen, what it means for which figures, the advice.
 
     Attributes:
-        cause: "others", "steal", "halved", "clock", "core" or "memory".
+        cause: "others", "steal", "halved", "moved", "clock", "core" or "memory".
         lasting: whether it was there in more than a quarter of the rounds.
 
     """
@@ -111,6 +111,7 @@ def verdict(calibration: Calibration) -> RunVerdict:
         *_others(calibration),
         *_steal(calibration),
         *(_halved(one) for one in (halved,) if one),
+        *_moved(calibration),
         *_figures(calibration),
     )
     return RunVerdict(evidence=evidence, doubtful=(len(noisy), len(calibration.ceilings)))
@@ -157,6 +158,21 @@ def _halved(one: halves.Halved) -> Evidence:
         command=f"{_LATER}; for good: pin the virtual CPUs on the host (virsh vcpupin)",
         lasting=_too_many(one.rounds, one.of),
     )
+
+
+def _moved(calibration: Calibration) -> Iterator[Evidence]:
+    one = chiplets.find(calibration)
+    if one is not None and calibration.machine.hypervisor is not None:
+        yield Evidence(
+            cause="moved",
+            what=f"cores met {one.barrier:.2g} times as slowly in {one.rounds} of {one.of} rounds, "
+            f"and their memory was {one.memory:.2g} times as fast",
+            why="the hypervisor probably had virtual CPUs on cores further apart then, such as two "
+            "chiplets' with a way to memory each: figures of all cores are of the usual place",
+            command="pin the virtual CPUs on the host (virsh vcpupin)",
+            # Each figure is what most rounds say.
+            lasting=False,
+        )
 
 
 def _figures(calibration: Calibration) -> Iterator[Evidence]:

@@ -26,15 +26,20 @@ def leveled(samples: Sequence[Sample]) -> tuple[Sample, ...] | None:
         None where members are too few, or weren't all seen in the same rounds.
 
     """
+    shared = factors(samples)
+    return None if shared is None else tuple(_over(one, shared) for one in samples)
+
+
+def factors(samples: Sequence[Sample]) -> list[float] | None:
+    """Return what all share, by round, as a multiple of the typical round; None as above."""
     counts = {len(one.rounds) for one in samples}
     if len(samples) < FEWEST or len(counts) != 1 or 0 in counts:
         return None
     typical = [median(one.rounds) for one in samples]
-    factors = [
+    return [
         median([rate / usual for rate, usual in zip(rates, typical, strict=True)])
         for rates in zip(*(one.rounds for one in samples), strict=True)
     ]
-    return tuple(_over(one, factors) for one in samples)
 
 
 def _over(one: Sample, factors: Sequence[float]) -> Sample:
