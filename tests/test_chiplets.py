@@ -63,7 +63,7 @@ def test_rounds_on_two_chiplets_are_found() -> None:
         # A thread was late; neighbours left more of memory: neither says that cores moved.
         (MOVED, SAME),
         (USUAL, FASTER),
-        ((66.0, 90.0, 201.0, 120.0, 150.0, 209.0, 70.0), FASTER),
+        ((66.0, 110.0, 201.0, 120.0, 125.0, 209.0, 70.0), FASTER),
         (tuple(3 * one for one in USUAL), SAME),
     ],
     ids=["nothing", "barrier alone", "memory alone", "anything", "always far"],
