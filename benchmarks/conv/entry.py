@@ -14,7 +14,7 @@ class Micro:
     many inputs `before` and `after` a tile's own lie outside of the image. So many kernel `rows`
     are in the code, or none: then they are counted at run time. With `relu` nothing is added to
     its outputs afterwards, and negative ones become zero. `whole`: its blocks of
-    input channels are.
+    input channels are. So many rows of inputs are `asked` for, behind a tile's own.
     """
 
     columns: int
@@ -26,6 +26,7 @@ class Micro:
     rows: int = 0
     relu: bool = False
     whole: bool = False
+    asked: int = 0
 
     def reach(self, stride: int, dilation: int) -> Reach:
         """Return what a row of its taps reads, where channels are lanes."""

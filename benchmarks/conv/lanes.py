@@ -75,20 +75,26 @@ def build_lanes(
     rows: int,
     relu: bool = False,
     again: bool = False,
+    asked: int = 0,
     **reach: int,
 ) -> Callable[[int], int]:
     """Make the depthwise kernel: a channel a lane, each input loaded once for all its taps.
 
-    With `rows`, so many kernel rows follow each other in the code; else they are counted. As of all
-    these kernels, `reach` is a `Reach`; with `relu` nothing comes after them; with `again` inputs
-    are loaded for each tap, for tiles that need too many registers else.
+    Each tile asks for so many rows of inputs behind its own (`asked`). With `rows`, so many kernel
+    rows follow each other in the code; else they are counted. As of all these kernels, `reach` is
+    a `Reach`; with `relu` nothing comes after them; with `again` inputs are loaded for each tap,
+    for tiles that need too many registers else.
     """
 
     def taps(tile: Tile, row: _Row) -> Taps:
         def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             return row.run(x, weights, values, lambda value: value)
 
-        return lambda x, weights, values: tile.over_rows(x, weights, values, one, rows)
+        def every(x: Value, weights: Value, values: list[Value]) -> list[Value]:
+            tile.ask_rows(x, asked, row.reach.columns * row.reach.stride)
+            return tile.over_rows(x, weights, values, one, rows)
+
+        return every
 
     return _kernel(dtype, bits, fused, Reach(**reach), taps, relu, again)
 

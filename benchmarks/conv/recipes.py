@@ -72,6 +72,7 @@ def _lanes_factory(layout: Layout, micro: Micro, common: Arguments) -> tuple[str
     reach = micro.reach(shape.stride[1], shape.dilation[1])
     names = ("taps", "stride", "dilation", "before", "after")
     common += tuple((name, getattr(reach, name)) for name in names)
+    common += (("asked", micro.asked),) * (micro.asked > 0)
     if layout.tiling.strategy == "spread":
         return "build_spread", common
     if layout.tiling.strategy == "lanewise":

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from benchmarks.conv.ahead import asking
 from benchmarks.conv.entry import FILL, RECTIFY, Call, Micro, Unit
 from benchmarks.conv.layout import Layout
-from roofline.physics.spans import Slice, Span, asks, row_blocks, slice_bytes, slices, spans
+from roofline.physics.spans import (
+    Slice,
+    Span,
+    asks,
+    row_blocks,
+    rows_asked,
+    slice_bytes,
+    slices,
+    spans,
+)
 from roofline.physics.tiling import (
     flattened,
     groups_in_vector,
@@ -158,7 +167,8 @@ class _At:
             first //= halves(self.shape, tiling.lanes)
         taps, whole = len(span.kernel_columns), len(span.kernel_rows) == self.shape.kernel[0]
         rows = rows_at_once(self.shape, tiling) * whole
-        return Micro(span.columns, 1, taps, first, span.before, span.after, rows, relu)
+        asked = rows_asked(self.shape, tiling) * whole
+        return Micro(span.columns, 1, taps, first, span.before, span.after, rows, relu, asked=asked)
 
     def _indices(self) -> int:
         """Return where the pattern of this part begins, behind weights and bias."""

@@ -74,6 +74,15 @@ class Tile:
         for offset in offsets:
             self.e.prefetch(address, offset)
 
+    def ask_rows(self, x: Value, rows: int, vectors: int) -> None:
+        """Ask for so many rows of inputs behind those that a tile reads, from an address on."""
+        if rows:
+            e, x_row = self.e, self.common(words.X_ROW)
+            behind = e.advance(x, e.builder.mul(x_row, self.word(words.ROWS)))
+            for _ in range(rows):
+                self.ask(behind, range(0, vectors * e.vector_bytes, LINE))
+                behind = e.advance(behind, x_row)
+
     def _ask_weights(self, first: Value) -> None:
         def turn(carried: list[Value]) -> list[Value]:
             self.ask(carried[0], range(0, ASKED, LINE))

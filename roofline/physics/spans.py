@@ -32,6 +32,8 @@ from roofline.records import ConvShape
 _STAYING = 16 << 10
 # So few tiles of the same weights load about as much as they compute: who asked would load twice.
 _FEW_TILES = 8
+# Bytes of inputs that don't stay in a core's own caches.
+_PASSING = 1 << 20
 
 
 class Piece(NamedTuple):
@@ -251,6 +253,18 @@ def asks(shape: ConvShape, lanes: int, tiles: int) -> bool:
     if outputs * shape.group_in * taps * ITEM_BYTES[shape.dtype] <= _STAYING:
         return False
     return touched_taps(shape) == taps
+
+
+def rows_asked(shape: ConvShape, tiling: Tiling) -> int:
+    """Return how many rows of inputs, behind its own, each depthwise tile asks for.
+
+    These are what the next row of outputs is the first to read: else all its tiles wait for them
+    in turn. None where inputs stay near, or rows of taps lie apart.
+    """
+    vectors = shape.batch * shape.groups * shape.height * shape.width
+    passing = vectors * ITEM_BYTES[shape.dtype] > _PASSING
+    together = tiling.strategy == "lanewise" and shape.dilation[0] == 1
+    return shape.stride[0] if together and passing else 0
 
 
 def owners(costs: Sequence[int], threads: int) -> Iterator[int]:
