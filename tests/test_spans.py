@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from roofline.physics.choice import choose
 from roofline.physics.reach import Reach
-from roofline.physics.spans import Slice, Span, owners, row_blocks, slices, spans
+from roofline.physics.spans import Slice, Span, owners, row_blocks, rows_asked, slices, spans
 from roofline.physics.tiling import Tiling, depth, flattened, is_flat, planar, unroll
 from roofline.physics.workload import valid_taps
 from roofline.records import ConvShape
+from roofline.shapes import parse_shape
 from tests.tilings import AVX512, MACHINE, chosen, conv, legal
 
 Place = tuple[int, int]
@@ -292,3 +293,20 @@ def test_a_tile_that_goes_on_stands_alone() -> None:
     tiling = Tiling(strategy="broadcast", lanes=2, columns=2, blocks=1, rows=1, along=True)
     found = [(one.column, one.tiles, one.first) for one in spans(shape, tiling, range(1))]
     assert found == [(0, 1, True), (2, 1, True), (2, 1, False), (4, 1, True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        # 32 channels of 112 x 112 pass by; those of 14 x 14 stay.
+        ("32x112x112 -> 32, 3x3 p1 g32", 1),
+        ("32x112x112 -> 32, 3x3 s2 p1 g32", 2),
+        ("32x14x14 -> 32, 3x3 p1 g32", 0),
+        # Rows of taps that lie apart have been read by others' tiles.
+        ("32x112x112 -> 32, 3x3 d2 p2 g32", 0),
+        ("32x112x112 -> 32, 3x3 p1", 0),
+    ],
+)
+def test_depthwise_tiles_ask_for_rows_of_inputs_that_pass_by(text: str, rows: int) -> None:
+    shape = parse_shape(text)
+    assert rows_asked(shape, choose(shape, AVX512, MACHINE)) == rows

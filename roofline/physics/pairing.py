@@ -8,9 +8,8 @@ from roofline.records import Calibration, Ceiling
 
 PER_CYCLE = "FLOP/cycle"
 OTHER_SIZES = "other working sets"
-# Working sets nearer than this are one size: neighbours on a curve by half octaves aren't, as a
-# level may read 1.3 times as fast at one as at the other.
-_ABOUT = 1.2
+# Working sets nearer than this are one size: neighbours on a curve by half octaves, in one level.
+_ABOUT = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
