@@ -303,7 +303,7 @@ def test_a_tile_that_goes_on_stands_alone() -> None:
         ("32x112x112 -> 32, 3x3 s2 p1 g32", 2),
         ("32x14x14 -> 32, 3x3 p1 g32", 0),
         # Rows of taps that lie apart have been read by others' tiles.
-        ("32x112x112 -> 32, 3x3 d2 p2 g32", 0),
+        ("32x112x112 -> 32, 3x3 p2 d2 g32", 0),
         ("32x112x112 -> 32, 3x3 p1", 0),
     ],
 )
