@@ -190,6 +190,7 @@ def convolutions() -> dict[str, tuple[Callable[[int], int], int]]:
         "lanes": (lane_kernel("build_lanes", "float32", 8, 3, rows=0), 24),
         "lanes, stride 2": (lane_kernel("build_lanes", "float64", 6, 3, 2, rows=0), 18),
         "rows": (lane_kernel("build_lanes", "float32", 8, 3, 1, 1, 1, rows=3), 69),
+        "rows, asked": (lane_kernel("build_lanes", "float32", 8, 3, rows=3, asked=1), 72),
         "rows, relu": (lane_kernel("build_lanes", "float32", 8, 3, rows=3, relu=True), 72),
         "spread": (lane_kernel("build_spread", "float32", 7, 3), 21),
         "shuffle": (lane_kernel("build_shuffle", "float32", 8, 3, **narrow), 48),

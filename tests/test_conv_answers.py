@@ -109,6 +109,25 @@ def test_edges_where_rows_in_a_line_would_spill_are_right(
     assert operator.correct(trained)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "35x101x103 -> 35, 3x3 p1 g35",
+        "20x131x129 -> 20, 5x3 s2 p2x1 g20",
+        "32x99x101 -> 32, 1x3 g32 f64",
+        "12x161x163 -> 12, 7x7 s1x2 p3 g12",
+    ],
+)
+def test_depthwise_layers_that_ask_for_rows_are_right(
+    bench: Bench, widest: Vector, text: str
+) -> None:
+    operator, trained = bench.operator(case_of(parse_shape(text), widest, threads=len(CPUS)))
+    assert any(micro.asked for micro in operator.plan.recipes)
+    bench.call(operator)
+    assert operator.correct(trained)
+    assert strays(operator, 1) == 0
+
+
 @pytest.mark.parametrize("kind", CLASSES)
 @often(12)
 @given(data=st.data())
