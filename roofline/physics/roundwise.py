@@ -1,8 +1,8 @@
 """What a family of figures shares, taken out round by round.
 
 Members of a family are measured seconds apart in each round, so what neighbours do to one they do
-to all. A hypervisor that sometimes put two cores on different chiplets made all memory bandwidth of
-both 1.7 times as high in such rounds; beside each other, members stayed within 10 %
+to all. On a hypervisor that moved virtual CPUs, all memory bandwidth of two cores was 1.7 times as
+high in some rounds; beside each other, members stayed within 10 %
 (docs/performance.md).
 """
 
