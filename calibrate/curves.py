@@ -83,11 +83,9 @@ def _told(
     sizes = [one.case.working_set_bytes for one in curve]
     rounds = range(min(len(one.seconds) for one in curve))
     alone = [levels.split([_point(one, r) for one in curve], len(found)) for r in rounds]
-    # Of a shared cache others hold a part, however much of it.
-    own = None if usual.shared else reported
     return replace(
         usual,
-        wanted=levels.representative(found[index], own).size,
+        wanted=levels.representative(found[index], reported).size,
         capacities=tuple(_sharpened(one[index].capacity or 0, sizes, reported) for one in alone),
         capacity=_sharpened(found[index].capacity or 0, sizes, reported),
         plateau=found[index].plateau,

@@ -26,8 +26,6 @@ _BEGUN, _LARGELY = 0.2, 0.6
 _DRAWN_BACK = 0.3 * _BEGUN / (_LARGELY - _BEGUN)
 # Caches nearer to each other than this factor are one, and a stretch of the slope behind it.
 _APART = 2.5
-# One thread's curve goes by half octaves.
-_STEP = math.sqrt(2)
 # A cache ends at this multiple of its reported size at most; at less, anywhere: a guest's share.
 _BEYOND = 3.0
 # Levels to expect where the system reports no caches.
@@ -196,17 +194,17 @@ def _crossing(points: Sequence[Point], bandwidth: float, cut: int) -> float:
 def representative(level: Level, reported: float | None = None) -> Point:
     """Return the point that stands for a level: nearest to half of its capacity.
 
-    Near the capacity a level shares its traffic with the next; memory is read at the largest.
-    Where what is reported lies within a step of the curve of what was found, it is half of the
-    former, so that a calibration reads off where the one before did.
+    Near the capacity a level shares its traffic with the next; memory is read at the largest. What
+    is found moves by a fifth from run to run, and a curve within a level by a tenth from point to
+    point. So that a calibration reads off where the one before did, capacity is that of the
+    reported one, its half, its quarter …, which is nearest to what was found.
     """
     if level.capacity is None:
         return max(level.points, key=lambda point: point.size)
-    agreed = reported if reported and _agree(level.capacity, reported) else level.capacity
-    goal = math.log(agreed / 2)
+    goal = math.log(_whole_octaves(level.capacity, reported) / 2)
     inside = [point for point in level.points if point.size <= _INSIDE * level.capacity]
     return min(inside or level.points[:1], key=lambda point: abs(math.log(point.size) - goal))
 
 
-def _agree(found: float, reported: float) -> bool:
-    return max(found, reported) <= _STEP * min(found, reported)
+def _whole_octaves(found: float, reported: float | None) -> float:
+    return reported * 2.0 ** round(math.log2(found / reported)) if reported else found

@@ -71,10 +71,13 @@ class Plan:
 
 
 def visits(machine: MachineSpec, case: Case) -> int:
-    """Return how often a round visits a case: again where a cache level may be read off.
+    """Return how often a round visits a case: again where a level may be read off.
 
     What a level yields differs between mappings, and for seconds on end with what neighbours do.
+    Plain reads of memory, whose samples are the shortest of all, differ the most.
     """
+    if case.benchmark == "read":
+        return _VISITS
     if case.benchmark not in ("read-curve", "triad-curve"):
         return 1
     data = [cache for cache in machine.caches if cache.kind != "instruction"]

@@ -177,6 +177,20 @@ def test_a_changed_clock_is_said_once() -> None:
     assert sum(count <= 2 for count in counts) >= 9
 
 
+@pytest.mark.parametrize("hypervisor", [None, "KVM"])
+def test_neighbours_of_a_virtual_machine_may_move_its_clock(hypervisor: str | None) -> None:
+    draw = random.Random(4)
+    a, b = QUIET.calibrate(draw), QUIET.calibrate(draw, clock=0.94)
+    machine = replace(a.machine, hypervisor=hypervisor)
+    found = differences(replace(a, machine=machine), replace(b, machine=machine))
+    clock = row(found, "all clocks", None)
+    assert clock.verdict == ("changed" if hypervisor is None else "can't tell")
+    assert ("neighbours" in clock.why) == (hypervisor is not None)
+    # Whoever moved it, caches that follow the core's clock haven't changed.
+    assert row(found, "l1-read", 1).ratio == pytest.approx(1, abs=0.03)
+    assert found.count("changed") <= 2
+
+
 def _memory(factor: float, hypervisor: str | None) -> Differences:
     """Compare two calibrations, all of whose memory figures differ by a factor."""
     draw = random.Random(8)

@@ -244,9 +244,16 @@ def test_a_level_that_ends_about_where_reported_is_read_at_half_of_that(capacity
     assert levels.representative(points, reported=32.0).size == 16
 
 
-def test_a_share_of_a_cache_is_read_at_half_of_the_share() -> None:
-    points = level(4, 8, 11, 16, 22, 32, capacity=16.0)
+@pytest.mark.parametrize("capacity", [12.0, 15.4, 16.0, 20.0, 22.0])
+def test_a_share_of_a_cache_is_read_at_half_of_about_that_share(capacity: float) -> None:
+    # Records of one machine that found from 15.4 to 22.0 are all read off at 8.
+    points = level(4, 5.7, 8, 11, 16, 22, 32, capacity=capacity)
     assert levels.representative(points, reported=32.0).size == 8
+
+
+def test_a_small_share_of_a_large_cache_is_read_inside_of_that_share() -> None:
+    points = level(2, 4, 8, 11, 16, 22, 32, capacity=20.0)
+    assert levels.representative(points, reported=300.0).size == 8
 
 
 def test_memory_is_read_at_the_largest_size() -> None:

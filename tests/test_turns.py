@@ -1,4 +1,4 @@
-"""The order of a round: every step in turn, and again where a cache level may be read off."""
+"""The order of a round: every step in turn, and again where a level may be read off."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def test_visits_to_a_case_are_as_far_apart_as_a_round_allows() -> None:
         assert min(apart) >= 9
 
 
-def test_half_of_each_level_is_visited_again_and_memory_is_not() -> None:
+def test_half_of_each_level_is_visited_again_and_larger_arrays_are_not() -> None:
     machine = make_machine()
     for cache in machine.caches:
         if cache.kind != "instruction":
@@ -53,8 +53,15 @@ def test_half_of_each_level_is_visited_again_and_memory_is_not() -> None:
                 not 0.1 < whole.working_set_bytes / other.size_bytes < 1 for other in machine.caches
             )
             assert visits(machine, whole) == 1 or not nearest
-    assert visits(machine, Case(benchmark="read", working_set_bytes=16 * KIB)) == 1
+    assert visits(machine, Case(benchmark="triad", working_set_bytes=1 << 32)) == 1
     assert visits(machine, Case(benchmark="read-curve", working_set_bytes=1 << 32)) == 1
+
+
+def test_plain_reads_of_memory_are_visited_again() -> None:
+    machine = make_machine()
+    for threads in (1, 2):
+        case = Case(benchmark="read", threads=threads, working_set_bytes=1 << 32)
+        assert visits(machine, case) > 1
 
 
 def test_a_team_s_share_decides_in_private_levels() -> None:

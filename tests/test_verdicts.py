@@ -102,6 +102,7 @@ def test_mixes_that_a_neighbour_slows_are_judged_by_their_rounds() -> None:
 def test_a_figure_of_memory_is_judged_by_how_far_its_family_lies_apart() -> None:
     slow = seen(0.85, None, scatter=0.02, p=0.01)
     assert verdict(slow) == ("changed", "15% less")
-    assert verdict(replace(slow, scatter=0.05))[0] == "can't tell"
+    assert verdict(replace(slow, scatter=0.05))[0] == "changed"
+    assert verdict(replace(slow, scatter=0.06))[0] == "can't tell"
     assert verdict(seen(0.85, None, scatter=0.02, p=0.2))[0] == "can't tell"
     assert verdict(seen(0.95, None, scatter=0.02, p=0.01))[0] != "changed"

@@ -27,8 +27,9 @@ from roofline.physics.verdicts import (
 )
 from roofline.records import Calibration, Kind
 
-# Neighbours of a virtual machine moved its memory bandwidth by up to 2.4 within twenty minutes.
-NEIGHBOURS = 2.5
+# Neighbours of a virtual machine moved its memory bandwidth by up to 2.4 within twenty minutes, its
+# clock, which falls with the number of busy cores, by 8 and 9 % (docs/performance.md).
+NEIGHBOURS: Mapping[Kind, float] = {"bandwidth": 2.5, "clock": 1.1}
 # Fewer don't speak for a family.
 _FEWEST = 4
 # Of the 5 pairs in 100 that may show more than one false alarm, 3 are left to chance among rounds,
@@ -105,7 +106,7 @@ def _judged(pairs: Sequence[Pair], *, virtual: bool) -> tuple[Difference, ...]:
     among = sum(bool(one.members) for one in families)
     shared = {id(pair): one.contrast.ratio for one in families for pair in one.members}
     moved = [_family_row(one, among=among, virtual=virtual) for one in families if one.members]
-    if any(row.verdict == "changed" and row.kind == "clock" for row in moved):
+    if families[0].members and _moved(families[0], among=among):
         shared |= _by_the_clock(pairs, families[0].contrast.ratio)
     leveled = {key: one for family in families[1:] for key, one in _leveled(family).items()}
     beside = [
@@ -205,13 +206,23 @@ def _family_row(family: _Family, *, among: int, virtual: bool) -> Difference:
         rounds=_rounds(family.members[0]),
         family=True,
     )
-    beyond = told.p <= _ERROR / among
-    seen = Evidence(contrast=told, floor=family.floor, beyond_chance=beyond, wide=0.0, among=among)
-    verdict, why = verdicts.verdict(seen)
-    neighbours = virtual and family.kind == "bandwidth" and distance(told.ratio) <= NEIGHBOURS - 1
+    verdict, why = _verdict_of(family, among=among)
+    neighbours = virtual and distance(told.ratio) <= NEIGHBOURS[family.kind] - 1
     if verdict == "changed" and neighbours:
         verdict, why = "can't tell", f"{why}: the machine or its neighbours"
     return replace(row, verdict=verdict, why=why)
+
+
+def _moved(family: _Family, *, among: int) -> bool:
+    """Whether a family moved, whoever moved it."""
+    return _verdict_of(family, among=among)[0] == "changed"
+
+
+def _verdict_of(family: _Family, *, among: int) -> tuple[Outcome, str]:
+    told = family.contrast
+    beyond = told.p <= _ERROR / among
+    seen = Evidence(contrast=told, floor=family.floor, beyond_chance=beyond, wide=0.0, among=among)
+    return verdicts.verdict(seen)
 
 
 def _row(pair: Pair, beside: _Beside, *, beyond_chance: bool, among: int) -> Difference:

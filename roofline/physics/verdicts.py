@@ -43,7 +43,7 @@ TOGETHER_CORE, TOGETHER_SHARED = 0.09, 0.11
 # unchanged machine the furthest lay 10 % off (docs/performance.md).
 BESIDE_FAMILY = 0.11
 # On a machine whose family lies further apart, so many times its scatter; and the p-value of each.
-_SCATTERS, _WITNESS = 5.0, 0.05
+_SCATTERS, _WITNESS = 3.5, 0.01
 # Of what is read off at a level, what a round comes to three times.
 _REVISITED = ("read", "triad")
 # Of that floor, the part that each must have moved by alone.
