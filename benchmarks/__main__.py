@@ -59,7 +59,7 @@ def _private_output() -> IO[str]:
 
 
 class Service:
-    """What the child can be asked: describe, prepare, begin_round, run, end_round, conditions."""
+    """What the child can be asked: describe, prepare, tune, run, conditions, rounds' two ends."""
 
     def __init__(self, cpus: Sequence[int], subject: str = "ours") -> None:
         # Here, not at the top: importing the compiler takes a moment, and --help needs none.
@@ -87,6 +87,7 @@ class Service:
             verbs: dict[str, Callable[..., Any]] = {
                 "describe": self.describe,
                 "prepare": self.prepare,
+                "tune": self.tune,
                 "begin_round": self.begin_round,
                 "run": self.run,
                 "end_round": self.end_round,
@@ -147,6 +148,13 @@ class Service:
         rig = self._use_rig()
         rig.prepare([decode_case(case) for case in cases])
         return {"compile_seconds": rig.compile_seconds}
+
+    def tune(self, case: dict[str, Any], node: str) -> dict[str, Any]:
+        """Return the parameters that a convolution's case runs best with, and what they gain."""
+        from benchmarks.wire import decode_case
+
+        found = self._use_rig().convolutions.tune(decode_case(case), node)
+        return {"parameters": found.cut.parameters, "gain": found.gain, "tried": found.tried}
 
     def begin_round(self) -> None:
         """Give back all memory, so that the round maps fresh pages."""

@@ -144,8 +144,8 @@ class KernelCache:
         if verdict is None:
             listing = entry._library.get_asm_str()
             verdict = assembly.check(listing, recipe.expected)
-            _publish(self.folder / f"{name}.s", listing)
-            _publish(self.folder / f"{name}.json", json.dumps(asdict(verdict)))
+            publish(self.folder / f"{name}.s", listing)
+            publish(self.folder / f"{name}.json", json.dumps(asdict(verdict)))
             self.compile_seconds += time.perf_counter() - started
         if verdict.problem is not None and recipe.instead is not None:
             return self.get(recipe.instead)
@@ -160,7 +160,7 @@ class KernelCache:
     def _import(self, name: str, recipe: Recipe) -> ModuleType:
         path = self.folder / f"{name}.py"
         if not path.exists() or path.read_text() != recipe.source:
-            _publish(path, recipe.source)
+            publish(path, recipe.source)
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise RooflineError(f"cannot load the kernel {path}.", CANNOT_MEASURE)
@@ -212,7 +212,7 @@ def _forget(folder: Path, name: str) -> None:
         stale.unlink(missing_ok=True)
 
 
-def _publish(path: Path, text: str) -> None:
+def publish(path: Path, text: str) -> None:
     """Write a file that other processes see whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
     temporary.write_text(text)

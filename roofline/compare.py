@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--isa", metavar="ISA", help="cap the vectors: avx512, avx2 or sse2")
     add("--cold", action="store_true", help="rotate buffers past the last-level cache")
     add("--relu", action="store_true", help="fuse a ReLU into our kernels")
+    add("--no-tune", action="store_true", help="run our kernels as the model chooses, try no other")
     add("--explain", **_names("of these layers, say where the time goes"))
     add("--waterfall", **_names("of these, from paper to practice; run unprepared, too"))
     add("--rung", choices=RUNGS, help="predict with this rung (default: the best there is)")
@@ -242,6 +243,7 @@ def _measured(options: argparse.Namespace) -> tuple[Sweep, Runner]:
         quiet=options.quiet,
         named=tuple(options.explain),
         waterfall=tuple(options.waterfall),
+        tune=not options.no_tune,
     )
     say = functools.partial(_say, options)
     if options.quiet:

@@ -52,6 +52,8 @@ class FakeChild:
             return {"libraries": {} if self.name == OURS else {self.name: "9.9"}}
         if verb == "conditions":
             return {"steal_fraction": 0.01}
+        if verb == "tune":
+            return {"parameters": {}, "gain": 1.0, "tried": 4}
         return self._run(Case(**arguments["case"])) if verb == "run" else {}
 
     def _run(self, case: Case) -> dict[str, Any]:

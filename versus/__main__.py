@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     add("--random", type=int, metavar="N", help="with --convolutions: N drawn shapes instead")
     add("--seed", type=int, metavar="S", help="of the draw (default: 1)")
     add("--threads", type=int, metavar="N", help="with --convolutions (default: 1)")
+    add("--no-tune", action="store_true", help="with --convolutions: ours as the model chooses")
     add("--markdown", type=Path, metavar="FILE", help="write FILE's section between its markers")
     add(
         "--results", metavar="PATH", help="records' folder, whose newest calibration sets the sizes"

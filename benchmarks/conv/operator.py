@@ -1,6 +1,7 @@
 """One convolution ready to be timed: its tensors in fresh memory, its tables, its check."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from benchmarks.conv.recipes import CALL, micro_recipe
 from benchmarks.conv.reference import agrees, outputs_at, positions
 from benchmarks.conv.schedule import units
 from benchmarks.conv.weights import weights_of
-from benchmarks.kernels import KernelCache, Recipe
+from benchmarks.kernels import Kernel, KernelCache, Recipe
 from benchmarks.team import Segment, Team
 from roofline.errors import RooflineError
 from roofline.physics.tiling import from_parameters
@@ -161,9 +162,7 @@ class Operator:
     @property
     def digest(self) -> str:
         """Hash of all the machine code that it runs."""
-        digests = sorted(kernel.verdict.digest for kernel in self._made.values())
-        text = " ".join([self._call.verdict.digest, *digests])
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return _digest(self._call, self._made.values())
 
     def programs(self, repeats: int) -> list[list[Segment]]:
         """Return each thread's program: so many calls, each ended by the whole team."""
@@ -197,6 +196,17 @@ class Operator:
         whole = bool(np.isfinite(out).all())
         terms = layout.shape.group_in * layout.taps
         return whole and agrees(answer, expected, layout.shape.dtype, terms)
+
+
+def digest_of(planned: Plan, kernels: KernelCache) -> str:
+    """Return the hash of all the machine code that a plan's operator runs."""
+    return _digest(kernels.get(CALL), map(kernels.get, planned.recipes.values()))
+
+
+def _digest(call: Kernel, made: Iterable[Kernel]) -> str:
+    digests = sorted(kernel.verdict.digest for kernel in made)
+    text = " ".join([call.verdict.digest, *digests])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def prepare(

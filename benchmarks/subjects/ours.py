@@ -2,6 +2,7 @@
 
 from benchmarks.conv.operator import Operator, Plan, Tensors, Trained, plan, train
 from benchmarks.conv.recipes import CALL
+from benchmarks.conv.tuning import Tuned, Tuner
 from benchmarks.kernels import KernelCache
 from benchmarks.sampled import Sampled
 from benchmarks.subjects import end_to_end, untouched
@@ -37,6 +38,17 @@ class Ours:
         around = end_to_end.recipes(planned) if end_to_end.asked(case) else []
         for recipe in (*planned.recipes.values(), *around):
             self._kernels.get(recipe)
+
+    def tune(self, case: Case, node: str) -> Tuned:
+        """Return how a case is run best on this host, whose name is `node`.
+
+        Raises:
+            RooflineError: the team can't be started.
+
+        """
+        planned = self._plan(case)
+        tuner = Tuner(self._team, self._kernels, node)
+        return tuner.tuned(case, planned, self._train(case, planned))
 
     def run(self, case: Case, samples: int) -> Sampled:
         """Time a case on fresh memory; its answer is checked before it is first timed.

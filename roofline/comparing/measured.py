@@ -4,7 +4,7 @@ import functools
 import platform
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import roofline
@@ -14,6 +14,7 @@ from roofline.comparing.calibrated import described, newest, now
 from roofline.comparing.names import chosen
 from roofline.comparing.runner import Runner
 from roofline.comparing.session import ROUNDS, Job, measure
+from roofline.comparing.tuning import tuned
 from roofline.comparing.unprepared import Unprepared
 from roofline.errors import CANNOT_MEASURE, RooflineError
 from roofline.folders import config_home
@@ -49,6 +50,7 @@ class Wish:
         waterfall: layers that are also run unpinned, and on untouched memory.
         layers: these, where no list is named.
         rounds: how often each is measured, each time on fresh memory.
+        tune: whether our kernels try other ways to run a layer before.
 
     """
 
@@ -67,6 +69,7 @@ class Wish:
     waterfall: tuple[str, ...] = ()
     layers: tuple[Layer, ...] = ()
     rounds: int = ROUNDS
+    tune: bool = True
 
 
 def measured(
@@ -96,6 +99,8 @@ def measured(
     job = _job(wish, layers, store, len(everything), len(cpus), say)
     open_child = functools.partial(Worker, cpus, isa.target_environment(wish.isa_cap))
     open_library = _open_library(wish.subject, cpus)
+    if wish.tune:
+        job = _tuned(job, open_child, say, progress)
     unprepared = Unprepared(job.operators, [one for one in layers if one.name in beside])
     child = unprepared.beside(open_child)
     outcome = unprepared.noted(
@@ -104,6 +109,17 @@ def measured(
     if wish.site is not None:
         say(f"sweep: {store.shown(store.put(outcome.sweep, outcome.samples, wish.site))}")
     return outcome.sweep, subjects.runner_of(outcome.sweep, job.operators.calibration)
+
+
+def _tuned(job: Job, open_child: OpenChild, say: Say, progress: Progress) -> Job:
+    """Return the job with layers run as is best here; a library's as it is."""
+    if not job.operators.tunable:
+        return job
+    with open_child() as child:
+        tuning = tuned(job.operators, job.layers, child, job.node, progress)
+    if tuning.sentence is not None:
+        say(tuning.sentence)
+    return replace(job, operators=tuning.operators)
 
 
 def _open_library(name: str, cpus: Sequence[int]) -> OpenChild | None:

@@ -1,7 +1,7 @@
 """Layers as our kernels run them: the case that the child is asked, and what it should take."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from roofline.comparing.runner import Runner
@@ -15,7 +15,7 @@ from roofline.physics.pressure import Rates
 from roofline.physics.roof import caches, instances
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import check, conv_work
-from roofline.records import Layer, Prediction, Scalar, Timing
+from roofline.records import ConvShape, Layer, Prediction, Scalar, Timing
 from roofline.units import capacity
 
 # Copies of a cold operator's tensors hold this many times the last-level caches together.
@@ -34,11 +34,28 @@ class Operators(Runner):
     Attributes:
         natural: end to end: a call copies its input into blocks, and its output out of them.
         relu: a ReLU follows in the same kernels; it is no operation, and predictions leave it out.
+        cuts: how shapes are cut that were tuned; all others as the model chooses.
 
     """
 
     natural: bool = False
     relu: bool = False
+    cuts: Mapping[ConvShape, Tiling] = field(default_factory=dict, hash=False)
+
+    @property
+    def tunable(self) -> bool:
+        """Where tensors stay: what caches hold decides on what is tried."""
+        return not self.cold
+
+    def with_cuts(self, cuts: Mapping[ConvShape, Mapping[str, Scalar]]) -> "Operators":
+        """Return what cuts these shapes as such parameters say."""
+        found = {
+            shape: tiling.from_parameters(
+                shape, tiling.lanes_of(self.vector, shape.dtype), parameters
+            )
+            for shape, parameters in cuts.items()
+        }
+        return replace(self, cuts=found)
 
     @property
     def may_skip_operations(self) -> bool:
@@ -47,6 +64,8 @@ class Operators(Runner):
 
     def tiling(self, layer: Layer) -> Tiling:
         """Return how our kernels cut a layer."""
+        if (known := self.cuts.get(layer.shape)) is not None:
+            return known
         return choice.choose(layer.shape, self.vector, self.calibration.machine, self.threads)
 
     def parameters(self, layer: Layer) -> dict[str, Scalar]:

@@ -1,14 +1,14 @@
 """Who runs layers on a calibrated machine, as far as a session, a report and a view care."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from roofline.physics import isa
 from roofline.physics.isa import Vector
 from roofline.physics.workload import conv_work
-from roofline.records import Calibration, Case, Layer, Prediction, Scalar, Timing
+from roofline.records import Calibration, Case, ConvShape, Layer, Prediction, Scalar, Timing
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,16 @@ class Runner(ABC):
     @abstractmethod
     def may_skip_operations(self) -> bool:
         """Whether it may choose algorithms with fewer operations than are counted (Winograd)."""
+
+    @property
+    def tunable(self) -> bool:
+        """Whether a child can try other ways to run a layer."""
+        return False
+
+    def with_cuts(self, cuts: Mapping[ConvShape, Mapping[str, Scalar]]) -> "Runner":
+        """Return what runs these shapes as such parameters say; a library runs all as before."""
+        del cuts
+        return self
 
     def case(self, layer: Layer) -> Case:
         """Return what the child is asked to run."""

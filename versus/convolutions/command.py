@@ -6,13 +6,18 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from roofline.comparing.anchors import Probe, probes
 from roofline.comparing.subjects import check_layers, runner
+from roofline.comparing.tuning import tuned
 from roofline.errors import CANNOT_MEASURE, RooflineError
+from roofline.folders import config_home
 from roofline.host import subjects
 from roofline.host.child import Child
+from roofline.host.machine import node_id
 from roofline.host.subjects import END_TO_END, OURS, SUBJECTS
 from roofline.host.worker import Worker
 from roofline.records import Calibration
@@ -23,6 +28,7 @@ from versus.convolutions.turns import BOTH, Player, play, prepare
 from versus.document import CONVOLUTIONS, DRAWN, Markers, check_section, write_section
 from versus.sizes import Host
 
+SYSTEM = Path("/")
 Facts = dict[str, str]
 
 
@@ -92,6 +98,8 @@ def _measured(
             for name in wanted
         ]
         told = {player.name: player.child.ask("describe") for player in players}
+        if not options.no_tune:
+            players = [_tuned(player, listed) for player in players]
         prepare(players, listed.items, peak)
         seen = play(players, listed.items, peak, rounds=options.pairs, progress=bar.show)
         conditions = players[0].child.ask("conditions")
@@ -112,6 +120,13 @@ def _measured(
         seen=seen,
         conditions=conditions,
     )
+
+
+def _tuned(player: Player, listed: Listed) -> Player:
+    """Return the player with layers run as is best here; libraries as they are."""
+    layers = [item.layer for item in listed.items]
+    node = node_id(SYSTEM, config_home())
+    return replace(player, runner=tuned(player.runner, layers, player.child, node).operators)
 
 
 def _wanted(names: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
