@@ -24,16 +24,33 @@ def build(
     def emit(builder: Any, block: Value) -> None:
         e = Emitter(builder, dtype, bits)
         table, pieces = e.parameter(block, words.TABLE), e.parameter(block, words.PIECES)
+        passes = e.parameter(block, words.PASSES)
 
-        def piece(carried: list[Value]) -> list[Value]:
-            _Piece(builder, carried[0], operation, dtype, bits, fused, non_temporal).run()
-            return [e.advance(carried[0], words.PIECE_WORDS * words.WORD)]
+        def at(place: Value) -> _Piece:
+            return _Piece(builder, place, operation, dtype, bits, fused, non_temporal)
 
-        def one_pass(_nothing: list[Value]) -> list[Value]:
-            e.loop(pieces, [table], piece)
-            return []
+        def each(run: Callable[[_Piece], None]) -> None:
+            def piece(carried: list[Value]) -> list[Value]:
+                run(at(carried[0]))
+                return [e.advance(carried[0], words.PIECE_WORDS * words.WORD)]
 
-        e.loop(e.parameter(block, words.PASSES), [], one_pass)
+            def one_pass(_nothing: list[Value]) -> list[Value]:
+                e.loop(pieces, [table], piece)
+                return []
+
+            e.loop(passes, [], one_pass)
+
+        # What is short is asked nothing in between: some passes through L1 take 130 cycles.
+        whole = builder.icmp_signed("!=", e.parameter(block, words.ALL_WHOLE), e.integer(0))
+        alone = builder.icmp_signed("==", pieces, e.integer(1))
+        with builder.if_else(whole) as (turns_only, all_of_them):
+            with turns_only, builder.if_else(alone) as (of_one, of_many):
+                with of_one:
+                    at(table).repeated(passes)
+                with of_many:
+                    each(_Piece.turns)
+            with all_of_them:
+                each(_Piece.run)
         if non_temporal:
             e.store_fence()
 
@@ -62,21 +79,6 @@ class _Piece:
         self.inputs = 2 if operation == "add" else 1
 
     def run(self) -> None:
-        """Emit a loop for what is whole turns, whose calls are a few cycles shorter; else all."""
-        more = self.vectors.parameter(self.place, words.MORE)
-        whole = self.builder.icmp_signed("==", more, self.vectors.integer(0))
-        with self.builder.if_else(whole) as (turns_only, all_of_them):
-            with turns_only:
-                turns = self.vectors.parameter(self.place, words.TURNS)
-                self._turns(self.vectors, turns, UNROLL, self._starts())
-            with all_of_them:
-                self._all()
-
-    def _starts(self) -> list[Value]:
-        names = (words.OUT, words.FIRST, words.SECOND)[: 1 + self.inputs]
-        return [self.vectors.parameter(self.place, name) for name in names]
-
-    def _all(self) -> None:
         """Emit the four loops, each left out at run time where it has nothing to do."""
         at = self._starts()
         for count, e, unroll in (
@@ -90,6 +92,28 @@ class _Piece:
                 self._turns(e, turns, unroll, at)
             length = self.builder.mul(turns, e.integer(unroll * e.vector_bytes))
             at = [e.advance(address, length) for address in at]
+
+    def turns(self) -> None:
+        """Emit the loop of a piece of whole turns."""
+        turns, starts = self._whole()
+        self._turns(self.vectors, turns, UNROLL, starts)
+
+    def repeated(self, passes: Value) -> None:
+        """Emit so many passes over such a piece, whose words are read once."""
+        turns, starts = self._whole()
+
+        def one_pass(_nothing: list[Value]) -> list[Value]:
+            self._turns(self.vectors, turns, UNROLL, starts)
+            return []
+
+        self.vectors.loop(passes, [], one_pass)
+
+    def _whole(self) -> tuple[Value, list[Value]]:
+        return self.vectors.parameter(self.place, words.TURNS), self._starts()
+
+    def _starts(self) -> list[Value]:
+        names = (words.OUT, words.FIRST, words.SECOND)[: 1 + self.inputs]
+        return [self.vectors.parameter(self.place, name) for name in names]
 
     def _turns(self, e: Emitter, turns: Value, unroll: int, at: Sequence[Value]) -> None:
         step = unroll * e.vector_bytes

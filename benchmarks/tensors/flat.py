@@ -132,7 +132,7 @@ class Elementwise:
     def _table(self, own: list[Piece], lanes: int) -> NDArray[np.int64]:
         table = np.zeros((len(own), words.PIECE_WORDS), np.int64)
         for row, piece in zip(table, own, strict=True):
-            row[:] = self._words(piece, lanes)
+            row[: words.TAIL + 1] = self._words(piece, lanes)
         return table
 
     def _words(self, piece: Piece, lanes: int) -> tuple[int, ...]:
@@ -145,11 +145,13 @@ class Elementwise:
         head = min(-out % (lanes * item) // item, piece.length)
         turns, left = divmod(piece.length - head, UNROLL * lanes)
         vectors, tail = divmod(left, lanes)
-        return out, first, second, head, turns, vectors, tail, turns == 0 or head + left > 0
+        return out, first, second, head, turns, vectors, tail
 
     def _block(self, table: NDArray[np.int64]) -> NDArray[np.int64]:
         block = np.zeros(words.BLOCK_WORDS, np.int64)
         block[words.PASSES] = 1
         block[words.PIECES] = len(table)
         block[words.TABLE] = table.ctypes.data
+        beside = table[:, [words.HEAD, words.VECTORS, words.TAIL]]
+        block[words.ALL_WHOLE] = not beside.any() and table[:, words.TURNS].all()
         return block

@@ -41,9 +41,9 @@ WORD = 8
 PACKED, PLANE, PLANES, MASK, WHOLE, SINGLE = range(1, 7)
 
 # The block of an element-by-element kernel, then a piece: addresses, and how many elements are
-# done one by one before the first aligned one, turns, vectors, and elements one by one at the end;
-# and whether there is anything but turns.
-PASSES, PIECES, TABLE = range(3)
+# done one by one before the first aligned one, turns, vectors, and elements one by one at the end.
+# Where all pieces are turns alone, the block says so.
+PASSES, PIECES, TABLE, ALL_WHOLE = range(4)
 BLOCK_WORDS = 4
-OUT, FIRST, SECOND, HEAD, TURNS, VECTORS, TAIL, MORE = range(8)
+OUT, FIRST, SECOND, HEAD, TURNS, VECTORS, TAIL = range(7)
 PIECE_WORDS = 8
