@@ -329,8 +329,13 @@ FOLLOWED = replace(LARGE, microarchitecture="Zen 5")
         # Nine multiply-adds an input are too few to hide that rows are read again; so are 49 / 4.
         (conv(64, 64, 112, groups=64), False),
         (conv(64, 64, 224, 7, groups=64, stride=(2, 2)), False),
-        (conv(64, 64, 112, 7, groups=64), True),
-        (conv(64, 64, 112, groups=16), True),
+        (conv(64, 64, 224, 7, groups=64), True),
+        (conv(256, 256, 112, groups=64), True),
+        # What the shared cache holds needs no order of memory's.
+        (conv(64, 64, 112, 7, groups=64), False),
+        (conv(64, 64, 112, groups=16), False),
+        # Inputs that each serve several outputs are few.
+        (conv(128, 1024, 112, 5, groups=128), False),
         # Dense ones ask for their inputs themselves, but each tile of a strided one leaves some.
         (conv(256, 256, 56), True),
         (conv(256, 256, 56, stride=(2, 2)), False),
