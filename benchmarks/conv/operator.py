@@ -19,6 +19,7 @@ from benchmarks.conv.weights import weights_of
 from benchmarks.kernels import Kernel, KernelCache, Recipe
 from benchmarks.team import Segment, Team
 from roofline.errors import RooflineError
+from roofline.physics.cropped import cropped
 from roofline.physics.tiling import from_parameters
 from roofline.physics.workload import ITEM_BYTES, conv_shape
 from roofline.records import ACTIVATIONS, Case
@@ -49,7 +50,7 @@ def plan(case: Case) -> Plan:
         RooflineError: its parameters are no convolution, or name an activation that we don't have.
 
     """
-    shape = conv_shape(case.parameters, case.dtype)
+    shape = cropped(conv_shape(case.parameters, case.dtype))
     lanes = case.bits // (8 * ITEM_BYTES[case.dtype])
     fused = case.parameters.get("fused") is not False
     cut = from_parameters(shape, lanes, case.parameters)

@@ -9,6 +9,7 @@ of a stride share cache lines with what lies between them, which moves, too.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from roofline.physics.cropped import cropped
 from roofline.physics.spans import row_blocks, slices
 from roofline.physics.tiling import (
     Tiling,
@@ -39,7 +40,7 @@ class Again:
 
 def again(shape: ConvShape, tiling: Tiling, threads: int) -> Sequence[Again]:
     """Return what a call moves beside its touched bytes; nothing where all stays in registers."""
-    tensors = _tensors(shape, tiling)
+    tensors = _tensors(cropped(shape), tiling)
     found = [_weights(tensors, threads)]
     if by_output(shape, tiling.lanes):
         found += [_inputs(tensors, threads), _sums(tensors, threads)]
@@ -48,6 +49,7 @@ def again(shape: ConvShape, tiling: Tiling, threads: int) -> Sequence[Again]:
 
 def moved(shape: ConvShape, tiling: Tiling) -> Traffic:
     """Return the touched bytes of a call, with empty lanes and what shares a line with them."""
+    shape = cropped(shape)
     once = traffic(shape, tiling.lanes)
     return Traffic(read=once.read + _between(shape, tiling), written=once.written)
 
@@ -57,6 +59,7 @@ def spread(shape: ConvShape, tiling: Tiling) -> float:
 
     Where a stride leaves lines out, those that are used fall on some of a cache's sets only.
     """
+    shape = cropped(shape)
     if by_output(shape, tiling.lanes) and planar(shape, tiling.lanes):
         return 0
     rows, columns = (counts(shape, axis).touched for axis in (0, 1))

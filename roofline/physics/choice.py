@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from roofline.physics.cache_shares import shares
 from roofline.physics.cores import core_of
+from roofline.physics.cropped import cropped
 from roofline.physics.isa import Vector
 from roofline.physics.reach import Reach
 from roofline.physics.sharing import shared_rows
@@ -26,6 +27,7 @@ from roofline.physics.tiling import (
     out_blocks,
     piece_count,
     strategy,
+    touched_taps,
     widest_piece,
 )
 from roofline.physics.workload import ITEM_BYTES
@@ -65,7 +67,7 @@ _L1_WEIGHTS, _MOST_PLANES = 0.6, 8
 
 def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int = 1) -> Tiling:
     """Return the tiling of a shape by a small model of registers, caches and threads."""
-    lanes = lanes_of(vector, shape.dtype)
+    lanes, shape = lanes_of(vector, shape.dtype), cropped(shape)
     flat, caches = flattened(shape), shares(machine)
     if (kind := strategy(shape, lanes)) == "broadcast":
         tiling = _best_tile(flat, vector, lanes, caches, threads)
@@ -193,7 +195,8 @@ def _row_cycles(shape: ConvShape, tiling: Tiling) -> float:
 
 def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:
     """Return how many blocks of input channels have weights that stay near from tile to tile."""
-    item, taps = ITEM_BYTES[shape.dtype], shape.kernel[0] * shape.kernel[1]
+    # Of small images, many taps fall on padding alone: their weights are never read.
+    item, taps = ITEM_BYTES[shape.dtype], max(1, touched_taps(shape))
     block = tiling.blocks * tiling.lanes**2 * taps * item
     total = -(-shape.group_in // tiling.lanes)
     near = int(_L1_WEIGHTS * caches[1]) // block
@@ -221,5 +224,4 @@ def _weights(shape: ConvShape, tiling: Tiling) -> int:
     """Return the bytes of all weights that one part of the rows needs."""
     if tiling.strategy != "broadcast":
         return 0
-    taps = shape.kernel[0] * shape.kernel[1]
-    return shape.group_out * shape.group_in * taps * ITEM_BYTES[shape.dtype]
+    return shape.group_out * shape.group_in * touched_taps(shape) * ITEM_BYTES[shape.dtype]

@@ -6,6 +6,7 @@ clock and L1 bandwidth are the calibration's, and so is what a neighbour on the 
 starts; what it doesn't measure stands in `cores`.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -121,64 +122,108 @@ def loads(costs: Sequence[Unit], threads: int) -> list[float]:
 
 def units(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates) -> list[Unit]:
     """Return the units of one image, in the order in which the kernels run them."""
-    found = counted(shape, tiling)
+    found, costs = counted(shape, tiling), _costs(core, rates)
     # Most of them are one and the same.
     distinct = {id(one): one for one in found}
-    known = {key: _unit(one, core, rates) for key, one in distinct.items()}
+    known = {key: _unit(one, costs) for key, one in distinct.items()}
     return [known[id(one)] for one in found]
 
 
-def _unit(found: Counted, core: Core, rates: Rates) -> Unit:
-    seconds = sum(one.times * _call(one, core, rates) for one in found.calls)
-    return Unit(found.cost, seconds + found.asking / rates.starts)
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """Seconds that one of each takes on its port, where nothing else does.
+
+    Attributes:
+        multiply, load, broadcast, permute: of these instructions.
+        pipe: of any of them that does arithmetic, on all pipes for that.
+        start: of any instruction, in the front end.
+        store: of a vector.
+        latency: until a sum may be added to.
+        call, exit: of a call, and of a loop's unforeseen end.
+        stolen: turns of a multiply-add that a permutation takes.
+        window: instructions under way at once.
+        beside: whether a tile's sums are loaded and stored beside other tiles' turns.
+
+    """
+
+    multiply: float
+    load: float
+    broadcast: float
+    permute: float
+    pipe: float
+    start: float
+    store: float
+    latency: float
+    call: float
+    exit: float
+    stolen: float
+    window: float
+    beside: bool
 
 
-def _call(one: Calls, core: Core, rates: Rates) -> float:
-    # The branch that ends the last tile's loops is the call's.
-    exits = (one.tiles - 1) * core.exit if one.ends else 0
-    return one.tiles * _tile(one, core, rates) + (exits + core.call) / rates.hertz
+@functools.lru_cache(maxsize=64)
+def _costs(core: Core, rates: Rates) -> _Costs:
+    return _Costs(
+        multiply=1 / rates.multiplies,
+        load=1 / rates.loads,
+        broadcast=1 / (core.broadcasts * rates.hertz),
+        permute=1 / (core.permutes * rates.hertz),
+        pipe=1 / (max(core.arithmetic, rates.multiplies / rates.hertz) * rates.hertz),
+        start=1 / rates.starts,
+        store=1 / (core.stores * rates.hertz),
+        latency=core.latency / rates.hertz,
+        call=core.call / rates.hertz,
+        exit=core.exit / rates.hertz,
+        stolen=core.stolen,
+        window=core.window,
+        beside=core.overlap > 1,
+    )
 
 
-def _tile(one: Calls, core: Core, rates: Rates) -> float:
+def _unit(found: Counted, costs: _Costs) -> Unit:
+    seconds = 0.0
+    for one in found.calls:
+        # The branch that ends the last tile's loops is the call's.
+        exits = (one.tiles - 1) * costs.exit if one.ends else 0.0
+        seconds += one.times * (one.tiles * _tile(one, costs) + exits + costs.call)
+    return Unit(found.cost, seconds + found.asking * costs.start)
+
+
+def _tile(one: Calls, costs: _Costs) -> float:
     """Return the seconds of a tile: its turns on the busiest port or as a chain, and its sums.
 
     Sums are loaded and stored before and after the turns, or beside those of other tiles.
     """
-    sums = [one.sums * each for each in _sum(core, rates)]
-    if one.step is None:
-        return max(sums)
-    turns = [one.turns * each for each in _turn(one.step, core, rates)]
-    chain = _chain(one.turns, one.step, core, rates)
-    if core.overlap > 1:
-        return max(chain, *(one + other for one, other in zip(turns, sums, strict=True)))
-    return max(chain, *turns) + max(sums)
+    load, start, store = (
+        one.sums * costs.load,
+        one.sums * (_SUM * costs.start),
+        one.sums * costs.store,
+    )
+    step, turns = one.step, one.turns
+    if step is None:
+        return max(load, start, store)
+    multiplies, permutes = step.multiplies, step.permutes
+    arithmetic = turns * max(
+        (multiplies + costs.stolen * permutes) * costs.multiply,
+        permutes * costs.permute,
+        (multiplies + permutes) * costs.pipe,
+    )
+    loads = turns * (step.loads * costs.load + step.broadcasts * costs.broadcast)
+    starts = turns * (step.starts * costs.start)
+    chain = _chain(one, step, costs)
+    if costs.beside:
+        return max(chain, arithmetic, loads + load, starts + start, store)
+    return max(chain, arithmetic, loads, starts) + max(load, start, store)
 
 
-def _chain(turns: int, step: Step, core: Core, rates: Rates) -> float:
+def _chain(one: Calls, step: Step, costs: _Costs) -> float:
     """Return the seconds for which a tile's sums wait for each other.
 
-    As far as the core's window reaches, the next tiles' chains run beside it.
+    As far as the core's window reaches, the next tiles' chains run beside it; after the last tile
+    of a call that `waits`, none.
     """
-    overlap = 1 + core.window / (turns * step.starts)
-    return turns * (step.chain * core.latency / rates.hertz / overlap)
-
-
-def _turn(step: Step, core: Core, rates: Rates) -> tuple[float, ...]:
-    """Return the seconds of a step on each port, in the order of `_sum`'s."""
-    pipes = max(core.arithmetic, rates.multiplies / rates.hertz)
-    return (
-        (step.multiplies + core.stolen * step.permutes) / rates.multiplies,
-        step.loads / rates.loads + step.broadcasts / (core.broadcasts * rates.hertz),
-        step.permutes / (core.permutes * rates.hertz),
-        (step.multiplies + step.permutes) / (pipes * rates.hertz),
-        step.starts / rates.starts,
-        0.0,
-    )
-
-
-def _sum(core: Core, rates: Rates) -> tuple[float, ...]:
-    """Return the seconds in which a sum is loaded and stored, on each port.
-
-    These are multiply-adds, loads, permutations, pipes of both, the front end, stores.
-    """
-    return 0.0, 1 / rates.loads, 0.0, 0.0, _SUM / rates.starts, 1 / (core.stores * rates.hertz)
+    overlap = 1 + costs.window / (one.turns * step.starts)
+    each = one.turns * (step.chain * costs.latency)
+    if not one.waits:
+        return each / overlap
+    return each * (1 + (one.tiles - 1) / overlap) / one.tiles

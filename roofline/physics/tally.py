@@ -6,8 +6,9 @@ Pure counting: how long it takes, on which core, is told by `pressure`.
 import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from roofline.physics.cropped import cropped
 from roofline.physics.loops import LOOP, asking, beside
 from roofline.physics.reach import Reach
 from roofline.physics.spans import Slice, Span, row_blocks, slices, tallied
@@ -58,6 +59,7 @@ class Calls:
         turns: of each tile; none where outputs begin without a tap.
         step: what a turn asks for.
         ends: whether each tile ends with a branch that isn't foreseen.
+        waits: whether nothing that comes next may begin before its sums are there.
 
     """
 
@@ -68,6 +70,7 @@ class Calls:
     turns: int = 0
     step: Step | None = None
     ends: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class Counted:
 @functools.lru_cache(maxsize=8)
 def counted(shape: ConvShape, tiling: Tiling) -> tuple[Counted, ...]:
     """Return the units of one image, in the order in which the kernels run them."""
+    shape = cropped(shape)
     flat = flattened(shape)
     by_row: Sequence[range] = () if is_flat(flat) else valid_taps(flat, 0)
     known: dict[object, Sequence[Counted]] = {}
@@ -137,10 +141,12 @@ def _units(shape: ConvShape, tiling: Tiling, found: _Spans) -> Iterator[Counted]
 def _unit(
     shape: ConvShape, tiling: Tiling, found: _Spans, pieces: Sequence[Slice], blocks: int
 ) -> Counted:
-    alike = Counter(replace(piece, block=0, start=0) for piece in pieces)
+    alike = Counter((piece.blocks, piece.turns, piece.depth) for piece in pieces)
     count = _by_block if tiling.strategy == "broadcast" else _by_row
+    # The next slice of a single tile adds to what this one stored.
+    waits = len(pieces) > 1 or _is_single(shape, tiling)
     calls = [
-        count(shape, tiling, span, piece, blocks, many * times)
+        count(shape, tiling, span, Slice(0, *piece, 0), blocks, many * times, waits)
         for piece, many in alike.items()
         for span, times in found
         if span.reached
@@ -158,8 +164,21 @@ def _unit(
     return Counted(tuple(calls), ahead, sum(one.times * one.cost for one in calls))
 
 
+def _is_single(shape: ConvShape, tiling: Tiling) -> bool:
+    """Whether an operator is one tile of outputs."""
+    outputs = shape.batch * shape.out_height * shape.out_width
+    vectors = output_lanes(shape, tiling.lanes) // tiling.lanes
+    return outputs <= tiling.columns and vectors <= tiling.blocks
+
+
 def _by_block(
-    shape: ConvShape, tiling: Tiling, span: Span, piece: Slice, blocks: int, times: int
+    shape: ConvShape,
+    tiling: Tiling,
+    span: Span,
+    piece: Slice,
+    blocks: int,
+    times: int,
+    waits: bool,
 ) -> Calls:
     """Count the calls of a span where lanes are output channels: a turn is a channel and a tap."""
     rows, taps = len(span.kernel_rows), len(span.kernel_columns)
@@ -174,11 +193,18 @@ def _by_block(
         # Every sum waits for the one before.
         step=Step(each, blocks, span.columns, 0, 1, loop),
         ends=turns > 1,
+        waits=waits,
     )
 
 
 def _by_row(
-    shape: ConvShape, tiling: Tiling, span: Span, piece: Slice, blocks: int, times: int
+    shape: ConvShape,
+    tiling: Tiling,
+    span: Span,
+    piece: Slice,
+    blocks: int,
+    times: int,
+    waits: bool,
 ) -> Calls:
     """Count the calls of a span where channels are lanes: a turn is a channel's kernel row.
 
@@ -193,6 +219,7 @@ def _by_row(
         sums=span.columns * blocks,
         turns=rows * piece.blocks * piece.depth,
         step=step,
+        waits=waits,
     )
 
 

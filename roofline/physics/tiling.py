@@ -9,6 +9,7 @@ lane), "spread" (one input channel of many outputs: each value broadcast once fo
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from roofline.physics.cropped import cropped
 from roofline.physics.isa import Vector
 from roofline.physics.reach import Reach
 from roofline.physics.workload import ITEM_BYTES, conv_work, counts
@@ -64,7 +65,7 @@ class Tiling:
 
 def from_parameters(shape: ConvShape, lanes: int, parameters: Mapping[str, Scalar]) -> Tiling:
     """Return the tiling whose `parameters` these are."""
-    kind, taps = strategy(shape, lanes), parameters["tile_taps"] or 1
+    kind, taps = strategy(cropped(shape), lanes), parameters["tile_taps"] or 1
     if shape.group_in == 1 and kind in ("broadcast", "spread"):
         # Kernels of other versions may have run the other way.
         kind = "broadcast" if taps == 1 else "spread"

@@ -141,38 +141,47 @@ def _counts(axis: Axis) -> Counts:
     return Counts(
         executed=sum(map(len, valid)),
         taps=len(set().union(*set(valid))),
-        touched=len(_touched_positions(axis)),
+        touched=_touched(axis).count(1),
     )
 
 
 @lru_cache(maxsize=4096)
 def _touched_lines(axis: Axis, place: int, line: int) -> int:
-    return len({position * place // line for position in _touched_positions(axis)})
+    touched = _touched(axis)
+    if place >= line:
+        return touched.count(1)
+    return len({position * place // line for position, one in enumerate(touched) if one})
 
 
 @lru_cache(maxsize=8)
 def _valid_taps(axis: Axis) -> tuple[range, ...]:
-    ranges = []
-    for position in range(axis.outputs):
-        start = position * axis.stride - axis.padding
-        first = max(0, -(start // axis.dilation)) if start < 0 else 0
-        end = min(axis.kernel, (axis.size - 1 - start) // axis.dilation + 1)
-        ranges.append(range(first, max(first, end)))
-    return tuple(ranges)
+    # Between the edges all outputs have all taps.
+    reach = axis.size - 1 - (axis.kernel - 1) * axis.dilation + axis.padding
+    before = min(axis.outputs, -(-axis.padding // axis.stride))
+    after = max(before, min(axis.outputs, reach // axis.stride + 1))
+    edges = (_taps_at(axis, position) for position in (*range(before), *range(after, axis.outputs)))
+    found = tuple(edges)
+    return (*found[:before], *(range(axis.kernel),) * (after - before), *found[before:])
 
 
-def _touched_positions(axis: Axis) -> frozenset[int]:
-    """Return the input positions that some tap names."""
-    step, touched = axis.dilation, set[int]()
-    # Where taps of each remainder by the dilation go on: a position is added once.
-    fresh: dict[int, int] = {}
-    for position, taps in enumerate(_valid_taps(axis)):
-        if taps:
-            start = position * axis.stride - axis.padding
-            first, end = start + taps[0] * step, start + (taps[-1] + 1) * step
-            touched.update(range(max(first, fresh.get(start % step, first)), end, step))
-            fresh[start % step] = end
-    return frozenset(touched)
+def _taps_at(axis: Axis, position: int) -> range:
+    start = position * axis.stride - axis.padding
+    first = max(0, -(start // axis.dilation)) if start < 0 else 0
+    end = min(axis.kernel, (axis.size - 1 - start) // axis.dilation + 1)
+    return range(first, max(first, end))
+
+
+@lru_cache(maxsize=8)
+def _touched(axis: Axis) -> bytearray:
+    """Return 1 for each input position that some tap names, 0 for the others."""
+    touched = bytearray(axis.size)
+    for tap in range(axis.kernel):
+        start = tap * axis.dilation - axis.padding
+        first = start + max(0, -(start // axis.stride)) * axis.stride if start < 0 else start
+        end = min(axis.size, start + (axis.outputs - 1) * axis.stride + 1)
+        count = len(range(first, end, axis.stride))
+        touched[first : first + count * axis.stride : axis.stride] = b"\1" * count
+    return touched
 
 
 def conv_shape(parameters: Mapping[str, Scalar], dtype: str) -> ConvShape:
