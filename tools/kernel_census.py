@@ -20,7 +20,8 @@ from benchmarks.team import Team
 from roofline import shapes
 from roofline.host.machine import read_machine
 from roofline.physics import choice, isa
-from roofline.records import Case, ConvShape, MachineSpec
+from roofline.physics.isa import Vector
+from roofline.records import Case, ConvShape, Layer, MachineSpec
 
 
 def main() -> int:
@@ -49,15 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _cases(
-    layers: tuple[shapes.Layer, ...], machine: MachineSpec, vector: isa.Vector
-) -> Iterator[Case]:
+def _cases(layers: tuple[Layer, ...], machine: MachineSpec, vector: Vector) -> Iterator[Case]:
     for layer in layers:
         for threads in (1, 2):
             yield case_of(layer.shape, machine, vector, threads)
 
 
-def case_of(shape: ConvShape, machine: MachineSpec, vector: isa.Vector, threads: int) -> Case:
+def case_of(shape: ConvShape, machine: MachineSpec, vector: Vector, threads: int) -> Case:
     """Return the case of a shape, cut as chosen."""
     cut = choice.choose(shape, vector, machine, threads)
     fused = {} if vector.fused else {"fused": False}
