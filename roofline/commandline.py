@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from roofline.errors import RooflineError, RooflineWarning
+from roofline.errors import CANNOT_MEASURE, RooflineError, RooflineWarning
 
 INTERRUPTED = 130
+# What is missing of these is a fault of ours.
+_OURS = ("roofline", "benchmarks", "calibrate", "versus")
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,6 +54,15 @@ def _status(command: Callable[[], int]) -> int:
     except RooflineError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in _OURS:
+            raise
+        print(
+            f"error: {error.name} isn't installed here, which this command needs: install the "
+            "suite again (python -m pip install --editable .).",
+            file=sys.stderr,
+        )
+        return CANNOT_MEASURE
     except KeyboardInterrupt:
         print("interrupted.", file=sys.stderr)
         return INTERRUPTED

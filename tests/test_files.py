@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,16 @@ def test_a_record_that_could_not_be_read_back_is_not_stored(tmp_path: Path) -> N
     with pytest.raises(RooflineError, match="finite"):
         Store(tmp_path).put(make_calibration(), {"a": [float("inf")]}, "lab")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_writes_records_must_be_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said before anything is measured, not as the record is written."""
+    monkeypatch.delitem(sys.modules, "roofline.store.convert", raising=False)
+    monkeypatch.setitem(sys.modules, "cattrs", None)
+    with pytest.raises(ModuleNotFoundError, match="cattrs"):
+        Store(tmp_path).check_writable("lab")
 
 
 def test_checking_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.conv.operator import plan, prepare, train
@@ -24,9 +24,9 @@ from roofline.physics.isa import Vector
 from roofline.records import Case, ConvShape, Layer, MachineSpec
 
 
-def main() -> int:
-    """Count, and verify if asked."""
-    asked = _parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Count, and verify if asked; 1 where something is wrong."""
+    asked = _parser().parse_args(arguments)
     machine = read_machine()
     layers = shapes.draw(asked.layers, asked.seed)
     bad = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib
 import os
 import re
 import tempfile
@@ -123,6 +124,8 @@ class Store:
             RooflineError: the site's name is no name, or the folder cannot be written.
 
         """
+        # What writes records is imported late: an installation without it must fail before, too.
+        importlib.import_module("roofline.store.convert")
         folder = self._folder(site, machine_id).absolute()
         nearest = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
         try:
