@@ -55,7 +55,8 @@ def test_outputs_are_those_of_the_whole_kernel(shape: ConvShape) -> None:
     left = weights[:, :, rows.start : rows.stop, columns.start : columns.stop]
     expected, found = convolve(shape, x, weights, None), convolve(fewer, x, left, None)
     assert found.shape == expected.shape
-    assert np.array_equal(found, expected)
+    # Fewer products by zero may be added in another order.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(weights).sum())
 
 
 @settings(max_examples=300)

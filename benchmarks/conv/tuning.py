@@ -28,8 +28,8 @@ _FEWEST, _MOST, _RUN = 2, 7, 5e-4
 _MAPPED = BUDGET / 5
 # How much faster a variant must be, so that chance doesn't choose.
 _FASTER = 1.03
-# Runs of a comparison: short ones begin with one that counts for neither.
-_RUNS, _LONG = 4, 2e-3
+# Runs of a comparison: choice, variant, variant, choice.
+_RUNS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +156,20 @@ class _Trial:
         count = self._affordable(until)
         if not count:
             return 1.0
-        begun = int(self._seconds < _LONG)
-        both = zip(best.programs(self._repeats), variant.programs(self._repeats), strict=True)
-        programs = [[*a * begun, *a, *b, *b, *a] for a, b in both]
+        pairs = zip(
+            *(one.programs(repeats) for one in (best, variant) for repeats in (1, self._repeats)),
+            strict=True,
+        )
+        # Each begins with a call that counts for neither: threads share their data otherwise then.
+        programs = [[*a, *run, *b, *other, *other, *a, *run] for a, run, b, other in pairs]
         windows = self._team.time(programs, count).windows
         self._tried += 1
-        return gain([_ratio(one, begun) for one in windows])
+        return gain([_ratio(one) for one in windows])
 
     @property
     def _each(self) -> float:
-        """Seconds of one comparison."""
-        return (_RUNS + (self._seconds < _LONG)) * self._seconds
+        """Seconds of one comparison: its runs, and a call before each change."""
+        return (_RUNS + 3 / self._repeats) * self._seconds
 
     def _affordable(self, until: float) -> int:
         """Return how many comparisons there is time for, none if too few."""
@@ -193,7 +196,7 @@ class _Trial:
         return run
 
 
-def _ratio(windows: Sequence[Window], begun: int) -> float:
+def _ratio(windows: Sequence[Window]) -> float:
     """Return the seconds of the first over those of the second, of a comparison's runs."""
-    first, second, third, fourth = (team_elapsed(windows, begun + n) for n in range(_RUNS))
+    first, second, third, fourth = (team_elapsed(windows, place) for place in (1, 3, 4, 6))
     return (first + fourth) / (second + third)
