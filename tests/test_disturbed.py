@@ -84,6 +84,22 @@ def test_a_little_more_than_whole_pipes_may_be_chains_that_were_held_up(
     assert not disturbed.run_ahead(BARE, fma(pipes, OFTEN, mix))
 
 
+def half(pipes: float) -> dict[str, Scalar]:
+    """Return the evidence of what half of the windows read."""
+    return {"flop_per_cycle_median": 16 * pipes}
+
+
+def test_a_few_windows_of_a_noisy_figure_may_run_ahead_of_the_clock() -> None:
+    """INT8 dot products of a busy guest: 2.065 pipes in the best windows, 1.92 in most."""
+    assert disturbed.run_ahead(GUEST, fma(2.065, NOISY | SELDOM | half(1.92)))
+    assert not disturbed.run_ahead(BARE, fma(2.065, NOISY | SELDOM | half(1.92)))
+    assert not disturbed.run_ahead(GUEST, fma(2.065, STEADY | SELDOM | half(1.92)))
+    # A chain that is wrong is wrong in all windows, and by more.
+    assert not disturbed.run_ahead(GUEST, fma(2.065, NOISY | SELDOM | half(2.04)))
+    assert not disturbed.run_ahead(GUEST, fma(2.15, NOISY | SELDOM | half(1.92)))
+    assert not disturbed.run_ahead(GUEST, fma(2.065, NOISY | SELDOM))
+
+
 @pytest.mark.parametrize("pipes", [1.0, 1.9, 2.0, 2.05, 2.4, 2.8, 4.0])
 def test_whole_pipes_and_a_clock_that_is_wrong_are_no_such_case(pipes: float) -> None:
     assert not disturbed.run_ahead(GUEST, fma(pipes, OFTEN))

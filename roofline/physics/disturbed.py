@@ -6,6 +6,8 @@ read different clocks: that window says nothing of the core. A chain that is wro
 window, so that too few are left, and the gate refuses.
 """
 
+import math
+
 from roofline.physics.pipes import ABOVE, BELOW, crowded, measured_pipes, whole_pipes
 from roofline.records import Ceiling, MachineSpec
 
@@ -20,6 +22,8 @@ _LEAST = 1 / 4
 _OFTEN = 1 / 4
 # Neighbours take that much of a figure at most; what is further from whole pipes is refused.
 _NEAR = 0.12
+# And of a few windows of a figure, this much.
+_SLIGHTLY = 0.05
 
 
 def limits(threads: int) -> tuple[float, ...]:
@@ -45,8 +49,7 @@ def often(some: int, of: int) -> bool:
 
 def shaken(machine: MachineSpec, ceiling: Ceiling) -> bool:
     """Tell whether a guest's figure shows neighbours: rounds that differ, or windows set apart."""
-    noisy = str(ceiling.evidence.get("verdict", "")).startswith("noisy")
-    return machine.hypervisor is not None and (noisy or often(*counts(ceiling)))
+    return machine.hypervisor is not None and (_noisy(ceiling) or often(*counts(ceiling)))
 
 
 def held_back(machine: MachineSpec, ceiling: Ceiling) -> bool:
@@ -66,13 +69,32 @@ def run_ahead(machine: MachineSpec, ceiling: Ceiling) -> bool:
     """Tell whether neighbours explain why a guest's figure lies a little above whole pipes.
 
     Where many windows were set apart, what holds the chains of the clock up may do so alike for
-    both of them, and less for the load: its cycles are counted too few.
+    both of them, and less for the load: its cycles are counted too few. So it may in some windows
+    where rounds differ, and most windows read no more than whole pipes: a chain that is wrong is
+    wrong in all of them.
     """
     pipes = measured_pipes(ceiling)
-    if pipes is None or machine.hypervisor is None or not often(*counts(ceiling)):
+    if pipes is None or machine.hypervisor is None:
         return False
-    below = whole_pipes(pipes / (1 + _NEAR), ceiling.mix or "")
-    return below * (1 + ABOVE) < pipes <= below * (1 + _NEAR)
+    near = _NEAR if often(*counts(ceiling)) else _SLIGHTLY
+    below = whole_pipes(pipes / (1 + near), ceiling.mix or "")
+    if near == _SLIGHTLY and not (_noisy(ceiling) and _typical_pipes(ceiling, pipes) <= below):
+        return False
+    return below * (1 + ABOVE) < pipes <= below * (1 + near)
+
+
+def _noisy(ceiling: Ceiling) -> bool:
+    return str(ceiling.evidence.get("verdict", "")).startswith("noisy")
+
+
+def _typical_pipes(ceiling: Ceiling, pipes: float) -> float:
+    """Return what half of the windows read, infinite where that isn't known."""
+    best, middle = (
+        ceiling.evidence.get(name) for name in ("flop_per_cycle", "flop_per_cycle_median")
+    )
+    if not isinstance(best, int | float) or not isinstance(middle, int | float):
+        return math.inf
+    return pipes * middle / best
 
 
 def own_pipes(machine: MachineSpec, ceiling: Ceiling) -> float | None:

@@ -116,8 +116,8 @@ def _whole_pipes(machine: MachineSpec, ceiling: Ceiling) -> Iterator[Finding]:
     elif disturbed.run_ahead(machine, ceiling):
         yield _doubtful(
             f"{_title(ceiling)} reads {pipes:.2f} pipes, a little more than a whole number: noisy",
-            "many windows were set apart, as neighbours held up the chains that tell the clock; a "
-            "count a little too high would read alike",
+            "neighbours held up the chains that tell the clock, in many windows or in those where "
+            "the load ran best; a count a little too high would read alike",
             "make calibrate, at another hour",
         )
     else:
