@@ -13,6 +13,7 @@ from hypothesis import settings
 from roofline.host.machine import read_machine, usable_cpus
 from roofline.physics.isa import Vector, vectors
 from roofline.records import MachineSpec
+from tests.conv_builders import Bench, bench_on
 from tests.reference import FOLDER as REFERENCE
 
 # How long an example takes on a busy machine says nothing about the code.
@@ -38,6 +39,12 @@ def widest(host: MachineSpec) -> Vector:
 def cpu() -> int:
     """Return a CPU to measure on."""
     return usable_cpus(Path("/"), os.sched_getaffinity(0))[0]
+
+
+@pytest.fixture(scope="module")
+def bench(cache_home: Path, cpu: int) -> Bench:
+    """Return a bench of one CPU, unless a module has its own."""
+    return bench_on([cpu], cache_home)
 
 
 @pytest.fixture(scope="session")

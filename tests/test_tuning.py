@@ -12,18 +12,12 @@ from benchmarks.conv.tuning import Tuned, Tuner, gain
 from benchmarks.kernels import KernelCache
 from roofline.physics.variants import STEPS
 from roofline.records import Case, ConvShape
-from tests.conv_builders import VECTORS, Bench, bench_on, case_of
+from tests.conv_builders import VECTORS, Bench, case_of
 
 WIDEST = VECTORS[max(VECTORS)]
 SHAPE = ConvShape(
     batch=1, in_channels=64, height=28, width=28, out_channels=64, kernel=(3, 3), padding=(1, 1)
 )
-
-
-@pytest.fixture(scope="module")
-def bench(cache_home: Path, cpu: int) -> Bench:
-    """Return a bench of one CPU."""
-    return bench_on([cpu], cache_home)
 
 
 def tune(bench: Bench, case: Case, folder: Path, node: str = "here") -> Tuned:

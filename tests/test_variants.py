@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,18 +16,12 @@ from roofline.physics.spans import rows_of_all
 from roofline.physics.tiling import Tiling, flattened, is_flat
 from roofline.physics.variants import STEPS, chunks, heights, orders
 from roofline.records import ConvShape
-from tests.conv_builders import CLASSES, HOST, VECTORS, Bench, bench_on, case_of, shapes
+from tests.conv_builders import CLASSES, HOST, VECTORS, Bench, case_of, shapes
 
 WIDEST = VECTORS[max(VECTORS)]
 BIG = ConvShape(
     batch=1, in_channels=256, height=56, width=56, out_channels=256, kernel=(3, 3), padding=(1, 1)
 )
-
-
-@pytest.fixture(scope="module")
-def bench(cache_home: Path, cpu: int) -> Bench:
-    """Return a bench of one CPU."""
-    return bench_on([cpu], cache_home)
 
 
 def variants(shape: ConvShape, cut: Tiling) -> list[Tiling]:
