@@ -141,10 +141,11 @@ def _archived(options: argparse.Namespace) -> tuple[Sweep, Runner]:
     from roofline.comparing.subjects import runner_of
     from roofline.store.files import open_store
 
-    names = ("shapes", "random", "seed", "subject", "threads", "isa", "cold", "relu")
+    names = ("shapes", "random", "seed", "subject", "threads", "isa", "cold", "relu", "no_tune")
     # By identity: a seed of 0 equals False.
     values = {name: getattr(options, name) for name in names}
-    given = [f"--{n}" for n, value in values.items() if value is not None and value is not False]
+    told = (name for name, value in values.items() if value is not None and value is not False)
+    given = [f"--{name.replace('_', '-')}" for name in told]
     if given:
         raise RooflineError(f"--measured shows what was measured: leave {' and '.join(given)} out.")
     store = open_store(options.results)
@@ -169,6 +170,8 @@ def _predicted(options: argparse.Namespace) -> int:
         raise RooflineError("--machine predicts what nobody measured: leave --measured out.")
     if options.relu:
         raise RooflineError("--machine predicts convolutions alone: leave --relu out.")
+    if options.no_tune:
+        raise RooflineError("--machine tunes nothing: leave --no-tune out.")
     if options.waterfall:
         raise RooflineError("--machine measures nothing that could fall: leave --waterfall out.")
     layers = wanted_layers(Wish(shapes=options.shapes, random=options.random, seed=options.seed))

@@ -235,6 +235,8 @@ def test_cold_caches_and_capped_vectors_are_refused(
     assert "leave --relu out" in refused(capsys, *common, "--relu")
     assert "leave --relu out" in refused(capsys, "--measured", "latest", "--relu")
     assert "leave --relu out" in refused(capsys, "--machine", "amd", "--relu")
+    assert "leave --no-tune out" in refused(capsys, "--measured", "latest", "--no-tune")
+    assert "leave --no-tune out" in refused(capsys, "--machine", "amd", "--no-tune")
     assert not staged.exists()
 
 

@@ -283,6 +283,7 @@ def test_each_list_has_a_section_of_its_own(
         (["--convolutions", "--rival", "tvm"], "unknown subject 'tvm'"),
         (["--convolutions", "--rival", "openvino"], "It isn't."),
         (["--random", "3"], "--random belongs to --convolutions"),
+        (["--no-tune"], "--no-tune belongs to --convolutions"),
         (["--threads", "2"], "--threads belongs to --convolutions"),
     ],
 )

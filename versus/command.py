@@ -69,6 +69,8 @@ def _check_lists(options: argparse.Namespace) -> None:
     for name in ("random", "seed", "threads"):
         if getattr(options, name) is not None:
             raise RooflineError(f"--{name} belongs to --convolutions: give both.")
+    if options.no_tune:
+        raise RooflineError("--no-tune belongs to --convolutions: give both.")
 
 
 def _rivals(names: Sequence[str]) -> list[Rival]:

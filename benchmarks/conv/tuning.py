@@ -25,6 +25,7 @@ from roofline.records import Case, ConvShape, Scalar
 BUDGET = 0.3
 # Comparisons of each variant, at least and at most; seconds of a run, at least.
 _FEWEST, _MOST, _RUN = 2, 7, 5e-4
+# Seconds of mapping a shape's tensors, from which on it isn't done twice.
 _MAPPED = BUDGET / 5
 # How much faster a variant must be, so that chance doesn't choose.
 _FASTER = 1.03
@@ -127,7 +128,6 @@ class _Trial:
         chosen = self._operator(planned, self._tensors(planned))
         mapped = time.perf_counter() - began
         self._repeats = repeats_for(self._timed(chosen), clock_cost=0.0, shortest=_RUN)
-        # Memory that takes long to map is mapped once.
         anew = mapped < _MAPPED
         best = self._best(chosen, until - mapped * anew - _FEWEST * self._each)
         if best is chosen:
