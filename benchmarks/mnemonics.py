@@ -40,6 +40,11 @@ def exclusive_or(*, x86: bool = HOST_IS_X86) -> str:
     return r"v?p?xor\w*|vpternlog\w*" if x86 else "eor"
 
 
+def prefetch(*, x86: bool = HOST_IS_X86) -> str:
+    """Return the pattern of a request for a cache line, into all levels."""
+    return "prefetcht0" if x86 else "prfm"
+
+
 def vector_store(*, non_temporal: bool, x86: bool = HOST_IS_X86) -> str:
     """Return the pattern of a vector store; on x86 `stored` tells it from a load."""
     if x86:

@@ -19,9 +19,10 @@ from benchmarks.assembly import Expectation, registers
 from benchmarks.buffers import Buffer, aligned
 from benchmarks.family import Family
 from benchmarks.kernels import Kernel, Recipe
-from benchmarks.mnemonics import exclusive_or, stored, stores, vector_store
+from benchmarks.mnemonics import exclusive_or, prefetch, stored, stores, vector_store
 from benchmarks.simd import ELEMENTS, Emitter, Value, kernel
 from benchmarks.team import Segment
+from roofline.physics.ahead import PARAMETER
 from roofline.records import Case
 
 SCALAR = 3.0
@@ -31,13 +32,19 @@ FLIP = -1.0
 TURNS, PASSES, A, B, C, D, FACTOR, RESULT = range(8)
 # Four stores to a turn run at two speeds on Zen 5, 500 or 680 GB/s in L1, as they happen to begin.
 UNROLL = 8
+LINE = 64
 
 
-def build_read(bits: int) -> Callable[[int], int]:
+def build_read(bits: int, ahead: int = 0) -> Callable[[int], int]:
     """Make the read kernel: all vectors of A xored into one at RESULT.
 
     Exclusive or has a latency of one cycle and an answer that can be checked bit by bit; a sum
     that nobody stores would be removed.
+
+    Args:
+        bits: of a register.
+        ahead: how many bytes ahead each cache line is asked for; never when 0.
+
     """
 
     def emit(builder: Any, block: Value) -> None:
@@ -47,6 +54,8 @@ def build_read(bits: int) -> Callable[[int], int]:
 
         def turn(carried: list[Value]) -> list[Value]:
             address, folds = carried[0], carried[1:]
+            for line in range(0, UNROLL * e.vector_bytes if ahead else 0, LINE):
+                e.prefetch(address, ahead + line)
             loaded = [e.load(address, i * e.vector_bytes) for i in range(UNROLL)]
             folded = [builder.xor(f, v) for f, v in zip(folds, loaded, strict=True)]
             return [e.advance(address, UNROLL * e.vector_bytes), *folded]
@@ -122,7 +131,7 @@ def recipe(case: Case) -> Recipe:
         wanted = Expectation(
             instruction=exclusive_or(), register=registers(case.bits), count=UNROLL
         )
-        return Recipe("benchmarks.stream", "build_read", (("bits", case.bits),), (wanted,))
+        return _read_recipe(case, wanted)
     non_temporal = case.parameters["store"] == "non-temporal"
     wanted = Expectation(
         instruction=vector_store(non_temporal=non_temporal),
@@ -137,6 +146,16 @@ def recipe(case: Case) -> Recipe:
         ("fused", case.parameters.get("fused", True)),
     )
     return Recipe("benchmarks.stream", "build", arguments, (wanted,))
+
+
+def _read_recipe(case: Case, folds: Expectation) -> Recipe:
+    ahead = case.parameters.get(PARAMETER)
+    if not ahead:
+        return Recipe("benchmarks.stream", "build_read", (("bits", case.bits),), (folds,))
+    lines = UNROLL * case.bits // 8 // LINE
+    asked = Expectation(instruction=prefetch(), register="", count=lines)
+    arguments = (("bits", case.bits), (PARAMETER, ahead))
+    return Recipe("benchmarks.stream", "build_read", arguments, (folds, asked))
 
 
 # Slices of the output that are compared: both ends, and some drawn between. A team compares about

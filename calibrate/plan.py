@@ -148,7 +148,7 @@ def _team_cases(
     for case in arithmetic.operations(resources.vectors, threads, quick=quick):
         yield case, 5
     sizes = _curve_sizes(resources, threads, array, quick=quick)
-    for case in streams.curves(widest, threads, sizes, quick=quick):
+    for case in streams.curves(resources.machine, widest, threads, sizes, quick=quick):
         yield case, 5
     for case in streams.memory(widest, threads, array, quick=quick):
         yield case, 3

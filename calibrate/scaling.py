@@ -21,7 +21,7 @@ def between(threads: int) -> tuple[int, ...]:
 def memory(vector: Vector, threads: int, array: int) -> Iterator[Case]:
     """Yield what shows where memory saturates: reads, and triads past the caches."""
     for team in between(threads):
-        yield streams.stream("read", vector, team, array)
+        yield streams.read(vector, team, array)
         yield streams.stream("triad", vector, team, 3 * array, store="non-temporal")
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks import cases
 from calibrate.curves import is_shared
+from roofline.physics import ahead
 from roofline.physics.isa import Vector
-from roofline.records import Case, MachineSpec
+from roofline.records import Case, MachineSpec, Scalar
 
-_MEMORY = ("read", "write", "copy", "scale", "add", "triad")
+_MEMORY = ("write", "copy", "scale", "add", "triad")
 # Scale moves what copy does, and add what a triad does.
 _ALIKE = ("scale", "add")
 _STORES = ("ordinary", "non-temporal")
@@ -17,7 +18,7 @@ _INSIDE = ("write", "copy", "update")
 _USUAL = {1: 32 << 10, 2: 1 << 20, 3: 32 << 20}
 
 
-def stream(name: str, vector: Vector, threads: int, size: int, **parameters: str | bool) -> Case:
+def stream(name: str, vector: Vector, threads: int, size: int, **parameters: Scalar) -> Case:
     """Return a case of a stream kernel over a working set of all threads together."""
     extra = {} if vector.fused else {"fused": False}
     return Case(
@@ -30,11 +31,14 @@ def stream(name: str, vector: Vector, threads: int, size: int, **parameters: str
     )
 
 
-def curves(vector: Vector, threads: int, sizes: Sequence[int], *, quick: bool) -> Iterator[Case]:
+def curves(
+    machine: MachineSpec, vector: Vector, threads: int, sizes: Sequence[int], *, quick: bool
+) -> Iterator[Case]:
     """Yield the curves; the levels are found in the finest, that of one thread's reads."""
     coarse = sizes[::2] if quick else sizes
     for size in sizes if threads == 1 else coarse:
-        yield stream("read-curve", vector, threads, size)
+        asked = ahead.of_reads(machine, threads, size)
+        yield stream("read-curve", vector, threads, size, **asked)
     if threads == 1 or not quick:
         for size in coarse:
             yield stream("triad-curve", vector, threads, size, store="ordinary")
@@ -71,16 +75,21 @@ def _inside_sizes(machine: MachineSpec, threads: int) -> Iterator[int]:
         nearer = whole
 
 
+def read(vector: Vector, threads: int, array: int) -> Case:
+    """Return plain reads of memory."""
+    return stream("read", vector, threads, array, **ahead.of_memory())
+
+
 def memory(vector: Vector, threads: int, array: int, *, quick: bool) -> Iterator[Case]:
     """Yield STREAM's kernels, plain reads and writes, with either kind of store.
 
     When quick, without those that move the same bytes as another.
     """
+    yield read(vector, threads, array)
     for name in (name for name in _MEMORY if not (quick and name in _ALIKE)):
         row = cases.BENCHMARKS[name]
-        for store in _STORES if row.writes else (None,):
-            extra = {} if store is None else {"store": store}
-            yield stream(name, vector, threads, array * row.arrays, **extra)
+        for store in _STORES:
+            yield stream(name, vector, threads, array * row.arrays, store=store)
 
 
 def updates(vector: Vector, threads: int, array: int) -> Case:

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks import cases
 from roofline.host.machine import read_machine
-from roofline.physics import isa
+from roofline.physics import ahead, isa
 from roofline.physics.isa import Vector
 from roofline.records import Case, Scalar
 
@@ -78,6 +78,9 @@ def stream_cases(vector: Vector) -> Iterator[Case]:
             if store is not None:
                 parameters["store"] = store
             yield at(vector, name, parameters, working_set_bytes=size)
+            if not row.writes:
+                asking = {**parameters, **ahead.of_memory()}
+                yield at(vector, name, asking, working_set_bytes=size)
 
 
 def at(vector: Vector, name: str, parameters: Mapping[str, Scalar], **fields: Any) -> Case:

@@ -27,6 +27,7 @@ from benchmarks.mnemonics import (
     fused_multiply_add,
     multiply,
     pointer_load,
+    prefetch,
     scalar_multiply,
     scalar_xor,
     square_root,
@@ -35,6 +36,7 @@ from benchmarks.mnemonics import (
     vector_store,
 )
 from benchmarks.tensors import transpose
+from roofline.physics import ahead
 from roofline.physics.reach import Reach
 from roofline.records import Case
 from tests.cross import listing
@@ -146,6 +148,13 @@ def test_reads_fold_whole_vectors(cpu: str) -> None:
     sound(text, wanted)
     paired = [2 if line.startswith("ldp") else 1 for line in loads(hottest(text, "eor"))]
     assert sum(paired) == stream.UNROLL
+
+
+@CPUS
+def test_reads_ask_for_every_line_ahead(cpu: str) -> None:
+    text = listing(stream.build_read(BITS, ahead.BYTES), cpu)
+    lines = stream.UNROLL * BITS // 8 // stream.LINE
+    sound(text, Expectation(instruction=prefetch(x86=False), register="", count=lines))
 
 
 @pytest.mark.parametrize("non_temporal", [False, True], ids=["ordinary", "non-temporal"])

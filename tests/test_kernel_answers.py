@@ -25,7 +25,7 @@ from benchmarks.team import Segment
 from roofline.errors import RooflineError
 from roofline.host.machine import read_machine
 from roofline.host.worker import Worker
-from roofline.physics import isa
+from roofline.physics import ahead, isa
 from roofline.physics.isa import Vector
 from roofline.records import Case, Scalar
 from tests.kernel_cases import (
@@ -402,10 +402,12 @@ def test_one_thread_of_two_that_is_wrong_is_enough(
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector.isa}:{vector.bits}")
 @pytest.mark.parametrize("passes", [1, 2, 3, 4])
+@pytest.mark.parametrize("asks", [False, True])
 def test_a_read_makes_as_many_passes_as_it_says(
-    kernels: KernelCache, vector: Vector, passes: int
+    kernels: KernelCache, vector: Vector, passes: int, asks: bool
 ) -> None:
-    (case,) = (case for case in stream_cases(vector) if case.benchmark == "read")
+    reads = (case for case in stream_cases(vector) if case.benchmark == "read")
+    (case,) = (case for case in reads if (ahead.PARAMETER in case.parameters) == asks)
     subject = Bench(case, kernels)
     assert subject.run(passes)
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from benchmarks import cases
 from roofline.errors import RooflineError
+from roofline.physics import ahead
 from roofline.physics.isa import Vector
 from roofline.records import Case
 from roofline.units import capacity
@@ -154,7 +155,7 @@ def _stream(
     host: Host, name: str, level: str, size: int, store: str | None = None, threads: int = 1
 ) -> Figure:
     memory, past = level == "DRAM", store == "non-temporal"
-    case = _stream_case(host.vectors[0], name if memory else f"{name}-curve", size, store, threads)
+    case = _stream_case(host, name if memory else f"{name}-curve", size, store, threads)
     called = "load" if name == "read" else name
     stores = f", {store}" if memory and store else ""
     held = not memory or (name == "triad" and past)
@@ -170,22 +171,22 @@ def _stream(
     )
 
 
-def _stream_case(
-    vector: Vector, benchmark: str, size: int, store: str | None, threads: int
-) -> Case:
-    row = cases.BENCHMARKS[benchmark]
+def _stream_case(host: Host, benchmark: str, size: int, store: str | None, threads: int) -> Case:
+    row, vector = cases.BENCHMARKS[benchmark], host.vectors[0]
     # Whole turns of every array on every thread, so that both sides walk through the same.
     quantum = (row.reads + row.writes) * cases.ARRAY_QUANTUM * threads
+    whole = max(1, size // quantum) * quantum
     return Case(
         benchmark=benchmark,
         parameters={
             **({} if vector.fused else {"fused": False}),
             **({"store": store} if store else {}),
+            **(ahead.of_reads(host.machine, threads, whole) if not row.writes else {}),
         },
         isa=vector.isa,
         bits=vector.bits,
         threads=threads,
-        working_set_bytes=max(1, size // quantum) * quantum,
+        working_set_bytes=whole,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from benchmarks import cases
 from roofline.comparing.tensors import case
+from roofline.physics import ahead
 from roofline.physics.tiling import lanes_of
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import Case, ElementwiseShape, GemmShape, ReorderShape
@@ -46,7 +47,12 @@ def ceiling(figure: Figure, host: Host) -> Case:
     else:
         mix = figure.equivalents[CEILING]
         store = "ordinary" if ours.benchmark == "reorder" else ours.parameters.get("store")
-        parameters = {"fused": vector.fused, **({"store": store} if store else {})}
+        size, reads = ours.working_set_bytes, not cases.BENCHMARKS[mix].writes
+        parameters = {
+            "fused": vector.fused,
+            **({"store": store} if store else {}),
+            **(ahead.of_reads(host.machine, ours.threads, size) if reads else {}),
+        }
     return Case(
         benchmark=mix,
         parameters=parameters,
