@@ -87,8 +87,21 @@ class Emitter:
         """Return an address moved by a number of bytes."""
         return self.builder.add(address, self.integer(count) if isinstance(count, int) else count)
 
-    def load(self, address: Value, offset: int = 0, align: int | None = None) -> Value:
-        """Load a vector; `align` in bytes, the whole vector's when not given."""
+    def load(
+        self,
+        address: Value,
+        offset: int = 0,
+        align: int | None = None,
+        mask: Value | None = None,
+    ) -> Value:
+        """Load a vector; `align` in bytes, the whole vector's when not given.
+
+        With a mask, the other lanes are zero and nothing is read for them.
+        """
+        if mask is not None:
+            pointer = self._pointer(address, self.integer(offset), self.vector)
+            zero = ir.Constant(self.vector, [0.0] * self.lanes)
+            return self._masked("load", self.vector, pointer, align, mask, zero)
         instruction = self.builder.load(self._pointer(address, self.integer(offset), self.vector))
         instruction.align = align or self.vector_bytes
         return instruction
@@ -101,14 +114,42 @@ class Emitter:
         *,
         non_temporal: bool = False,
         align: int | None = None,
+        mask: Value | None = None,
     ) -> None:
-        """Store a vector, past the caches if asked; `align` as in `load`."""
+        """Store a vector, past the caches if asked; `align` and `mask` as in `load`."""
         pointer = self._pointer(address, self.integer(offset), self.vector)
+        if mask is not None:
+            self._masked("store", VOID, pointer, align, mask, value)
+            return
         instruction = self.builder.store(value, pointer)
         instruction.align = align or self.vector_bytes
         if non_temporal:
             one = self.builder.module.add_metadata([ir.Constant(I32, 1)])
             instruction.set_metadata("nontemporal", one)
+
+    def within(self, first: Value, limit: Value) -> Value:
+        """Return the mask of the lanes that number `first` (an int64) and following, in 0..limit.
+
+        Unsigned, so that a number below 0 is beyond any limit.
+        """
+        kind = ir.IntType(8 * ITEM_BYTES[self.dtype])
+        numbers = ir.VectorType(kind, self.lanes)
+        start, end = (
+            self._everywhere(self.builder.trunc(value, kind) if kind.width < 64 else value, numbers)
+            for value in (first, limit)
+        )
+        counted = self.builder.add(start, ir.Constant(numbers, list(range(self.lanes))))
+        return self.builder.icmp_unsigned("<", counted, end)
+
+    def _masked(
+        self, name: str, result: Any, pointer: Value, align: int | None, mask: Value, value: Value
+    ) -> Value:
+        full = f"llvm.masked.{name}.v{self.lanes}{_SUFFIX[self.dtype]}.p0"
+        aligned = ir.Constant(I32, align or self.vector_bytes)
+        beside = [pointer, aligned, mask]
+        arguments = [*beside, value] if name == "load" else [value, *beside]
+        kinds = [argument.type for argument in arguments]
+        return self.builder.call(declare(self.builder, full, result, kinds), arguments)
 
     def prefetch(self, address: Value, offset: int = 0) -> None:
         """Ask for the cache line at an address, which may be invalid."""
@@ -124,7 +165,10 @@ class Emitter:
 
     def splat(self, scalar: Value) -> Value:
         """Return a vector with the scalar in every lane."""
-        undefined = ir.Constant(self.vector, ir.Undefined)
+        return self._everywhere(scalar, self.vector)
+
+    def _everywhere(self, scalar: Value, kind: Any) -> Value:
+        undefined = ir.Constant(kind, ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
         mask = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(first, undefined, mask)

@@ -124,6 +124,9 @@ def tilings(draw: st.DrawFn, shape: ConvShape, vector: Vector, threads: int) -> 
     if chosen.strategy == "broadcast":
         blocks, chunk = fewer(chosen.blocks, (1, 2)), fewer(chosen.chunk, (1, 2))
         return replace(changed, blocks=blocks, chunk=chunk)
+    if chosen.strategy == "positions":
+        blocks, chunk = fewer(chosen.blocks, (1, 2, 3)), fewer(chosen.chunk, (1, 2, 3))
+        return replace(changed, blocks=blocks, chunk=chunk, along=draw(st.booleans()))
     taps = fewer(chosen.taps, (1, 2, 3))
     if chosen.strategy == "permute":
         most = choice.widest_permuted(shape, vector, taps)

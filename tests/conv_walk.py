@@ -3,6 +3,7 @@
 Written from the meaning of the words alone, so that a schedule is judged without any kernel.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def little(draw: st.DrawFn, *, narrow: bool = False) -> Layout:
 
 def _any_tiling(draw: st.DrawFn, shape: ConvShape, lanes: int) -> Tiling:
     kind = strategy(shape, lanes)
-    several = kind == "broadcast"
+    several = kind in ("broadcast", "positions")
     return Tiling(
         strategy=kind,
         lanes=lanes,
@@ -106,6 +107,8 @@ class Walk:
         """Do what one entry says and return the elements that it stored, by their vectors."""
         layout, stored = self.layout, []
         lanes, item = layout.tiling.lanes, layout.item
+        if layout.tiling.strategy == "positions":
+            return [place for tile in range(call.tiles) for place in self._positions(call, tile)]
         for tile in range(call.tiles):
             for n in range(max(1, call.micro.blocks)):
                 block = n * int(self._shared[words.OUT_BLOCK])
@@ -117,6 +120,55 @@ class Walk:
                     self.out[place : place + lanes] = self._ended(place, whole, call.micro.relu)
                     stored.append(place)
         return stored
+
+    def _positions(self, call: Call, tile: int) -> list[int]:
+        """Do one tile of vectors of positions: of each, the lanes that lie in the output."""
+        item, micro = self.layout.item, call.micro
+        wide = micro.columns * self.layout.tiling.lanes
+        self.vectors += micro.taps * micro.columns * micro.blocks * self._turns(call)
+        masked = range(wide - micro.after * self.layout.tiling.lanes, wide)
+        lanes = [lane for lane in range(wide) if lane < call.rest or lane not in masked]
+        stored = []
+        for n in range(micro.blocks):
+            block = n * int(self._shared[words.OUT_BLOCK])
+            for lane in lanes:
+                place = (call.out + tile * call.out_tile + block) // item + lane
+                assert 0 <= place < self.out.size
+                assert place not in self.begun
+                self.begun.add(place)
+                start = self._weights[call.init // item + n]
+                whole = start + sum(self._position(call, tile, n, lane) if micro.taps else ())
+                self.out[place] = self._ended(place, np.array(whole), micro.relu)
+                stored.append(place)
+        return stored
+
+    def _turns(self, call: Call) -> int:
+        return call.rows * call.taps * call.channels
+
+    def _position(self, call: Call, tile: int, block: int, lane: int) -> Iterator[float]:
+        """Yield the products of one output; what a mask leaves out is none."""
+        shared, item, wide = self._shared, self.layout.item, self.layout.tiling.lanes
+        vector, micro = lane // wide, call.micro
+        masked = vector < micro.before or vector >= micro.columns - micro.after
+        x, weights, left = call.x + tile * call.x_tile, call.weights, call.channels
+        for _ in range(call.channel_blocks):
+            count = min(left, call.planes)
+            for kh, kw, i in np.ndindex(call.rows, call.taps, count):
+                column = call.first + kw * int(shared[words.DILATION]) + lane
+                inside = 0 <= column < shared[words.X_WIDTH]
+                assert inside or masked
+                if not inside:
+                    continue
+                at = x + kh * shared[words.X_ROW] + kw * shared[words.X_TAP]
+                at += i * shared[words.X_CHANNEL] + lane * item
+                factor = weights + count * (call.skipped + kh * call.weights_row)
+                factor += ((kw * count + i) * micro.blocks + block) * item
+                self.products += 1
+                yield float(self._x[at // item]) * float(self._weights[factor // item])
+            weights += count * call.weights_block
+            x += count * int(shared[words.X_CHANNEL])
+            left -= count
+        assert not left
 
     def _ended(self, place: int, whole: Array, relu: bool) -> Array:
         """Return what is stored; refuse to add to what an activation has ended."""

@@ -18,7 +18,7 @@ SHAPES = {
     "depthwise": "9x6x13 -> 9, 3x5 p1x4 d1x2 g9 b",
     "strided": "8x9x31 -> 8, 5x5 s2 p0x3 g8",
     "narrow": "12x6x11 -> 12, 3x3 p1 g6 b",
-    "one channel": "1x7x15 -> 20, 3x3 p1 b",
+    "one channel": "1x7x15 -> 64, 3x3 p1 b",
 }
 
 

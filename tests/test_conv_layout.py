@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from benchmarks.conv.lanes import pattern
 from benchmarks.conv.layout import Layout
 from roofline.physics import tiling
+from roofline.physics.pieces import split
 from roofline.physics.tiling import Tiling
 from roofline.records import ConvShape
 from tests.conv_walk import little
@@ -28,6 +29,8 @@ EXAMPLES = {
     "narrow groups with few inputs": ((5, 15), 5, 8, 1),
     "narrow groups with few outputs": ((15, 5), 5, 8, 1),
     "one input of many outputs": ((2, 12), 2, 4, 1),
+    "positions": ((6, 5), 1, 8, 2),
+    "positions of groups": ((12, 6), 2, 8, 2),
 }
 
 
@@ -38,7 +41,7 @@ def example(name: str, *, bias: bool = True, dtype: str = "float32") -> Layout:
         batch=2,
         in_channels=c_in,
         height=3,
-        width=5,
+        width=18 if name.startswith("positions") else 5,
         out_channels=c_out,
         kernel=(2, 3),
         groups=groups,
@@ -112,6 +115,9 @@ def test_every_weight_is_packed_once_and_the_rest_is_zero(layout: Layout) -> Non
 def one_by_one(layout: Layout, weights: np.ndarray) -> Iterator[float]:
     """Yield packed weights by the order that kernels walk, one after the other."""
     shape, lanes = layout.shape, layout.tiling.lanes
+    if layout.tiling.strategy == "positions":
+        yield from _one_weight_each(layout, weights)
+        return
     if layout.tiling.strategy != "broadcast":
         spread = layout.tiling.strategy == "spread"
         yield from (_spread if spread else _where_channels_are_lanes)(layout, weights)
@@ -129,6 +135,17 @@ def one_by_one(layout: Layout, weights: np.ndarray) -> Iterator[float]:
                         for o in range(first * lanes, last * lanes):
                             real = o < shape.group_out and c < shape.group_in
                             yield weights[group * shape.group_out + o, c, kh, kw] if real else 0
+
+
+def _one_weight_each(layout: Layout, weights: np.ndarray) -> Iterator[float]:
+    shape, cut = layout.shape, layout.tiling
+    for group in range(shape.groups):
+        for first, count in split(shape.group_out, cut.blocks):
+            for start in range(0, shape.group_in, cut.chunk):
+                for kh, kw in np.ndindex(*shape.kernel):
+                    for c in range(start, min(start + cut.chunk, shape.group_in)):
+                        for o in range(first, first + count):
+                            yield weights[group * shape.group_out + o, c, kh, kw]
 
 
 def _spread(layout: Layout, weights: np.ndarray) -> Iterator[float]:
@@ -184,8 +201,8 @@ def test_a_bias_lies_where_its_channel_does(name: str) -> None:
     bias = numbered(layout.shape.out_channels)
     weights = np.zeros((layout.shape.out_channels, layout.shape.group_in, 2, 3), np.float32)
     packed = layout.pack_weights(weights, bias)
-    lanes = layout.tiling.lanes
-    biases = packed[layout.factors :][: layout.outputs.blocks * lanes].reshape(1, -1, 1, 1, lanes)
+    wide = layout.outputs.lanes
+    biases = packed[layout.factors :][: layout.outputs.blocks * wide].reshape(1, -1, 1, 1, wide)
     assert layout.outputs.unpack(biases).ravel().tolist() == bias.tolist()
 
 
@@ -193,7 +210,7 @@ def test_the_examples_are_one_of_each() -> None:
     """Else a way to compute would go untested here without anybody noticing."""
     layouts = [example(name) for name in EXAMPLES]
     kinds = {layout.tiling.strategy for layout in layouts}
-    assert kinds == {"broadcast", "permute", "lanewise", "spread"}
+    assert kinds == {"broadcast", "permute", "lanewise", "spread", "positions"}
     assert {layout.parts for layout in layouts} == {1, 4}
     planes = [tiling.planar(one.shape, one.tiling.lanes) for one in layouts[:5]]
     assert planes == [False, False, True, False, True]

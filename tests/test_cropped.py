@@ -11,7 +11,8 @@ from benchmarks.conv.operator import plan
 from benchmarks.conv.reference import convolve
 from benchmarks.conv.weights import weights_of
 from roofline.physics.cropped import cropped, kept_taps
-from roofline.physics.tiling import is_flat, touched_taps
+from roofline.physics.flat import is_flat
+from roofline.physics.tiling import touched_taps
 from roofline.physics.workload import check, conv_work
 from roofline.records import ConvShape
 from roofline.shapes import parse_shape

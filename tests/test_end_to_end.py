@@ -97,6 +97,16 @@ def test_few_input_channels_are_read_where_they_lie(bench: Bench) -> None:
     assert [change.blocked for change in changes(operator.plan.layout)] == [False]
 
 
+def test_few_outputs_are_written_where_they_lie(bench: Bench) -> None:
+    shape = replace(SHAPE, out_channels=5, stride=(1, 1))
+    operator, planes, trained = made(bench, case_of(shape, WIDEST))
+    assert operator.plan.layout.tiling.strategy == "positions"
+    assert operator._bases[0, [0, 2]].tolist() == [planes.given.address, planes.answer.address]
+    assert not changes(operator.plan.layout)
+    bench.call(operator)
+    assert operator.correct(trained)
+
+
 def first_entry(operator: EndToEnd) -> None:
     """Leave out what copies the first block of the input."""
     row = operator._tables[0][0]

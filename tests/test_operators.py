@@ -168,6 +168,10 @@ def test_end_to_end_is_told_and_takes_the_copies_longer(calibration: Calibration
     for one in NETWORKS[::3]:
         assert whole.details(one) == alone.details(one) | {"layout": "NCHW"}
         before, after = alone.predict(one), whole.predict(one)
+        if whole.tiling(one).strategy == "positions":
+            # Planes in are planes out.
+            assert after == before
+            continue
         assert after.seconds == pytest.approx(before.seconds + after.terms["reorders"])
         assert after.terms["reorders"] > 0
         copies = tiling.copied(one.shape, tiling.lanes_of(whole.vector, "float32"))

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roofline.physics.choice import choose
+from roofline.physics.flat import flattened, is_flat
+from roofline.physics.owners import owners
 from roofline.physics.reach import Reach
-from roofline.physics.spans import Slice, Span, owners, row_blocks, rows_asked, slices, spans
-from roofline.physics.tiling import Tiling, depth, flattened, is_flat, planar, unroll
+from roofline.physics.spans import Slice, Span, row_blocks, rows_asked, slices, spans
+from roofline.physics.tiling import Tiling, depth, planar, row_length, unroll
 from roofline.physics.workload import valid_taps
 from roofline.records import ConvShape
 from roofline.shapes import parse_shape
@@ -20,24 +22,43 @@ from tests.tilings import AVX512, MACHINE, chosen, conv, legal
 Place = tuple[int, int]
 
 
-def places(span: Span) -> list[Place]:
-    """Return the outputs of a span, tile by tile."""
-    found = []
+def places(span: Span, flat: ConvShape, tiling: Tiling) -> list[Place]:
+    """Return the outputs of a span, tile by tile: of vectors those that lie in the row."""
+    found, wide = [], width(span, tiling)
     for tile in range(span.tiles):
         row = span.row + tile * span.down
-        start = span.column + tile * span.columns * (not span.down)
-        found += [(row, start + column) for column in range(span.columns)]
-    return found
+        start = span.column + tile * wide * (not span.down)
+        found += [(row, start + column) for column in range(wide)]
+    masked = flat.out_width if tiling.strategy == "positions" and span.after else math.inf
+    return [(row, column) for row, column in found if column < masked]
+
+
+def width(span: Span, tiling: Tiling) -> int:
+    """Return the outputs of a tile, side by side."""
+    return span.columns * (tiling.lanes if tiling.strategy == "positions" else 1)
 
 
 def columns_of(span: Span, column: int, shape: ConvShape, tiling: Tiling) -> list[int]:
     """Return the kernel columns that a column of a span's tiles takes."""
     if tiling.strategy == "broadcast":
         return list(span.kernel_columns)
+    if tiling.strategy == "positions":
+        return taps_inside(span, column, shape)
     taps, start = len(span.kernel_columns), span.kernel_columns.start
     facts = (shape.stride[1], shape.dilation[1], span.before, span.after)
     uses = Reach(span.columns, taps, *facts).uses().values()
     return [start + tap for pairs in uses for at, tap in pairs if at == column]
+
+
+def taps_inside(span: Span, column: int, shape: ConvShape) -> list[int]:
+    """Return the taps of an output that masks leave in; refuse one that they don't leave out."""
+    at = {
+        tap: (span.column + column) * shape.stride[1] - shape.padding[1] + tap * shape.dilation[1]
+        for tap in span.kernel_columns
+    }
+    assert span.before or min(at.values()) >= 0
+    assert span.after or max(at.values()) < shape.width
+    return [tap for tap, place in at.items() if 0 <= place < shape.width]
 
 
 def in_order(shape: ConvShape, tiling: Tiling) -> list[Span]:
@@ -51,8 +72,10 @@ def check_taps(shape: ConvShape, tiling: Tiling) -> None:
     by_row, by_column = valid_taps(flat, 0), valid_taps(flat, 1)
     given_taps: Counter[tuple[Place, Place]] = Counter()
     for span in in_order(flat, tiling):
-        for index, place in enumerate(places(span)):
-            columns = columns_of(span, index % span.columns, flat, tiling)
+        for place in places(span, flat, tiling):
+            column = (place[1] - span.column) % width(span, tiling)
+            # Of equal tiles side by side, none is at an edge.
+            columns = columns_of(span, column, flat, tiling)
             given_taps.update((place, (i, j)) for i in span.kernel_rows for j in columns)
     wanted = {
         ((row, column), (i, j))
@@ -86,7 +109,7 @@ def test_every_output_is_begun_once_and_before_anything_is_added(
     flat = flattened(shape)
     begun: set[Place] = set()
     for span in in_order(flat, tiling):
-        outputs = set(places(span))
+        outputs = set(places(span, flat, tiling))
         if span.first:
             assert not outputs & begun
             begun |= outputs
@@ -105,11 +128,12 @@ def test_spans_stay_inside_their_rows_and_tiles(case: tuple[ConvShape, Tiling]) 
         assert 1 <= len(part) <= tiling.rows
         for span in spans(flat, tiling, part):
             assert 1 <= span.columns <= tiling.columns
-            assert all(0 <= column < flat.out_width for _, column in places(span))
-            if tiling.strategy != "broadcast":
+            found = places(span, flat, tiling)
+            assert all(0 <= column < flat.out_width for _, column in found)
+            if tiling.strategy not in ("broadcast", "positions"):
                 assert len(span.kernel_columns) <= tiling.taps
             if not is_flat(shape):
-                assert {row for row, _ in places(span)} <= set(part)
+                assert {row for row, _ in found} <= set(part)
 
 
 @given(case=legal())
@@ -117,7 +141,7 @@ def test_blocks_of_rows_follow_each_other(case: tuple[ConvShape, Tiling]) -> Non
     shape, tiling = case
     flat = flattened(shape)
     rows = [row for part in row_blocks(flat, tiling) for row in part]
-    tiles = math.ceil(flat.out_width / tiling.columns)
+    tiles = math.ceil(row_length(flat, tiling) / tiling.columns)
     assert rows == list(range(tiles if is_flat(shape) else flat.out_height))
 
 

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from benchmarks.conv.layout import Layout
 from roofline.physics import choice, tiling
 from roofline.physics.choice import choose
+from roofline.physics.flat import flattened, is_flat
 from roofline.physics.isa import Vector
+from roofline.physics.pieces import equal_pieces, piece_count, split, widest_piece
+from roofline.physics.positions import row_vectors
 from roofline.physics.sharing import shared_rows
 from roofline.physics.spans import rows_of_all
-from roofline.physics.tiling import Tiling, from_parameters, lanes_of, split
+from roofline.physics.tiling import Tiling, from_parameters, lanes_of
 from roofline.physics.workload import ITEM_BYTES, conv_work
 from roofline.records import Cache, ConvShape
 from tests.builders import make_machine
@@ -38,7 +41,10 @@ from tests.tilings import (
     ("c_in", "c_out", "groups", "lanes", "kind"),
     [
         (64, 64, 1, 16, "broadcast"),
-        (1, 1, 1, 16, "spread"),
+        (1, 1, 1, 16, "positions"),
+        (1, 96, 1, 16, "spread"),
+        (64, 63, 1, 16, "broadcast"),
+        (64, 5, 1, 16, "broadcast"),
         (4, 96, 4, 16, "spread"),
         (8, 96, 4, 16, "broadcast"),
         (32, 32, 32, 16, "lanewise"),
@@ -74,6 +80,39 @@ def test_a_record_of_older_kernels_is_read_as_they_ran() -> None:
     assert from_parameters(shape, cut.lanes, older.parameters) == older
 
 
+@pytest.mark.parametrize(
+    ("c_out", "groups", "lanes", "kind"),
+    [(5, 1, 16, "positions"), (5, 1, 4, "broadcast"), (10, 2, 16, "positions")],
+)
+def test_few_outputs_of_wide_rows_have_positions_in_lanes(
+    c_out: int, groups: int, lanes: int, kind: str
+) -> None:
+    """Seven columns leave more of sixteen lanes empty than they save."""
+    assert tiling.strategy(conv(64, c_out, 56, groups=groups), lanes) == kind
+
+
+def test_a_record_of_kernels_with_other_lanes_is_not_read() -> None:
+    """Its numbers would mean something else: a layer of it is told as it would be run now."""
+    few, many = conv(64, 5, 56), conv(64, 64, 56)
+    for shape, other in ((few, many), (many, few)):
+        cut = choose(other, AVX512, MACHINE)
+        with pytest.raises(ValueError, match="other lanes"):
+            from_parameters(shape, cut.lanes, cut.parameters)
+
+
+def test_outputs_that_fill_vectors_and_strides_have_channels_in_lanes() -> None:
+    """Positions have nothing to save there, or would be read with gaps."""
+    for shape in (conv(64, 64, 56), conv(64, 48, 56), conv(64, 5, 56, stride=(1, 2))):
+        assert tiling.strategy(shape, 16) == "broadcast"
+    assert tiling.strategy(conv(64, 5, 56, stride=(2, 1)), 16) == "positions"
+
+
+def test_few_outputs_take_no_more_room_than_they_have() -> None:
+    shape = conv(4, 5, 215, 1)
+    assert tiling.output_lanes(shape, 16) == 5
+    assert tiling.traffic(shape, 16) == conv_work(shape).bytes_touched
+
+
 def test_lanes_are_the_elements_of_a_register() -> None:
     found = {(v.bits, dtype): lanes_of(v, dtype) for v in VECTORS for dtype in ITEM_BYTES}
     wide = {(512, "float32"): 16, (512, "float64"): 8, (256, "float32"): 8, (256, "float64"): 4}
@@ -88,6 +127,9 @@ def test_a_tile_never_asks_for_more_registers_than_there_are(
     _, vector, cut = case
     if cut.strategy == "broadcast":
         used = cut.columns * cut.blocks + cut.blocks + (1 if vector.fused else 3)
+    elif cut.strategy == "positions":
+        # Narrow vectors' masks are registers, too.
+        used = cut.columns * (cut.blocks + (1 if vector.bits == 512 else 2)) + 1
     else:
         used = cut.columns + cut.taps + 3
     assert used <= vector.registers
@@ -97,11 +139,16 @@ def test_a_tile_never_asks_for_more_registers_than_there_are(
 @given(case=chosen())
 def test_a_tile_is_no_larger_than_the_output(case: tuple[ConvShape, Vector, Tiling]) -> None:
     shape, _, cut = case
-    flat = tiling.flattened(shape)
-    assert cut.columns <= min(flat.out_width, choice.WIDEST_TILE)
-    assert cut.blocks <= tiling.out_blocks(shape, cut.lanes)
+    flat = flattened(shape)
+    if cut.strategy == "positions":
+        assert cut.columns <= row_vectors(flat, cut.lanes)
+        assert cut.blocks <= shape.group_out
+    else:
+        assert cut.columns <= min(flat.out_width, choice.WIDEST_TILE)
+        assert cut.blocks <= tiling.out_blocks(shape, cut.lanes)
     assert cut.taps <= shape.kernel[1]
-    total = math.ceil(flat.out_width / cut.columns) if tiling.is_flat(shape) else shape.out_height
+    wide = tiling.row_length(flat, cut)
+    total = math.ceil(wide / cut.columns) if is_flat(shape) else shape.out_height
     assert cut.rows <= total
 
 
@@ -181,15 +228,16 @@ def test_a_row_is_cut_into_the_fewest_even_pieces(total: int, most: int) -> None
     assert len(pieces) == math.ceil(total / most)
     assert max(sizes) - min(sizes) <= 1
     assert sizes == sorted(sizes, reverse=True)
-    assert tiling.piece_count(total, most) == len(pieces)
-    assert tiling.widest_piece(total, most) == sizes[0]
-    equal = tiling.equal_pieces(total, most)
+    assert piece_count(total, most) == len(pieces)
+    assert widest_piece(total, most) == sizes[0]
+    equal = equal_pieces(total, most)
     assert [size for _, size, count in equal for _ in range(count)] == sizes
 
 
 @given(c_in=st.integers(1, 3000), c_out=st.integers(1, 300), kernel=st.integers(1, 7))
 def test_a_chunk_s_weights_stay_near(c_in: int, c_out: int, kernel: int) -> None:
     cut = choose(conv(c_in, c_out, 14, kernel), AVX512, machine(l2=512 * KIB))
+    assume(cut.strategy == "broadcast")
     block = cut.blocks * cut.lanes**2 * kernel**2 * 4
     assert cut.chunk == 1 or cut.chunk * block <= 0.6 * 48 * KIB
     # Each plane of inputs is memory of its own.
@@ -236,7 +284,7 @@ def test_rows_are_cut_only_where_that_shares_more_evenly(
     case: tuple[ConvShape, Vector, Tiling],
 ) -> None:
     shape, vector, alone = case
-    flat = tiling.flattened(shape)
+    flat = flattened(shape)
     for threads in (2, 5):
         cut = choose(shape, vector, MACHINE, threads)
         most = rows_of_all(flat, cut)
@@ -250,7 +298,9 @@ def test_rows_are_cut_only_where_that_shares_more_evenly(
 def _busiest(flat: ConvShape, cut: Tiling, threads: int, rows: int) -> float:
     """Return the most that a thread has to do of whole parts, as a multiple of its share."""
     blocks = tiling.out_blocks(flat, cut.lanes)
-    if cut.strategy == "broadcast":
+    if cut.strategy == "positions":
+        tiles = [count for _, count in split(flat.group_out, cut.blocks)] * flat.groups
+    elif cut.strategy == "broadcast":
         tiles = [min(cut.blocks, blocks - n) for n in range(0, blocks, cut.blocks)] * flat.groups
     else:
         tiles = [1] * (tiling.output_lanes(flat, cut.lanes) // cut.lanes)
@@ -264,7 +314,7 @@ def _busiest(flat: ConvShape, cut: Tiling, threads: int, rows: int) -> float:
 
 def test_no_thread_of_a_large_team_is_left_idle() -> None:
     """896 tiles in a row, one vector of outputs, 192 threads: five at most for each."""
-    shape = tiling.flattened(conv(16, 16, 112, 1))
+    shape = flattened(conv(16, 16, 112, 1))
     cut = choose(shape, AVX512, MACHINE, 192)
     assert rows_of_all(shape, cut) == 896
     assert _busiest(shape, cut, 192, cut.rows) == pytest.approx(5 * 192 / 896)
@@ -408,18 +458,18 @@ def test_tensors_inside_are_never_larger_than_foretold(
     moved = tiling.traffic(shape, cut.lanes)
     assert moved.read + moved.written <= foretold
     assert layout.inputs.blocks * layout.inputs.lanes == tiling.input_lanes(shape, cut.lanes)
-    assert layout.outputs.blocks * cut.lanes == tiling.output_lanes(shape, cut.lanes)
+    assert layout.outputs.blocks * layout.outputs.lanes == tiling.output_lanes(shape, cut.lanes)
 
 
 @given(shape=convs())
 def test_only_a_plain_1x1_is_one_long_row(shape: ConvShape) -> None:
     assume(shape.kernel != (1, 1))
-    assert tiling.flattened(shape) == shape
+    assert flattened(shape) == shape
     plain = replace(shape, kernel=(1, 1), stride=(1, 1), padding=(0, 0))
-    flat = tiling.flattened(plain)
+    flat = flattened(plain)
     assert (flat.height, flat.out_width) == (1, plain.out_height * plain.out_width)
-    assert not tiling.is_flat(replace(plain, stride=(1, 2)))
-    assert not tiling.is_flat(replace(plain, padding=(1, 0)))
+    assert not is_flat(replace(plain, stride=(1, 2)))
+    assert not is_flat(replace(plain, padding=(1, 0)))
 
 
 def test_a_row_that_leaves_one_tap_over_has_no_wider_tile_than_one_tap() -> None:

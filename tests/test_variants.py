@@ -12,8 +12,9 @@ from benchmarks.conv.layout import Layout
 from benchmarks.conv.operator import plan
 from roofline.physics.choice import choose
 from roofline.physics.cropped import cropped
+from roofline.physics.flat import flattened, is_flat
 from roofline.physics.spans import rows_of_all
-from roofline.physics.tiling import Tiling, flattened, is_flat
+from roofline.physics.tiling import Tiling
 from roofline.physics.variants import STEPS, chunks, heights, orders
 from roofline.records import ConvShape
 from tests.conv_builders import CLASSES, HOST, VECTORS, Bench, case_of, shapes

@@ -94,7 +94,7 @@ def legal(draw: st.DrawFn) -> tuple[ConvShape, Tiling]:
     shape = draw(st.one_of(convs(), flat_convs()))
     lanes = draw(st.sampled_from((2, 4, 8, 16)))
     kind = strategy(shape, lanes)
-    several = kind == "broadcast"
+    several = kind in ("broadcast", "positions")
     tiling = Tiling(
         strategy=kind,
         lanes=lanes,

@@ -14,7 +14,8 @@ class Micro:
     many inputs `before` and `after` a tile's own lie outside of the image. So many kernel `rows`
     are in the code, or none: then they are counted at run time. With `relu` nothing is added to
     its outputs afterwards, and negative ones become zero. `whole`: its blocks of
-    input channels are. So many rows of inputs are `asked` for, behind a tile's own.
+    input channels are. So many rows of inputs are `asked` for, behind a tile's own. Where lanes
+    are positions, in so many vectors `before` and `after` some lie outside of image or output.
     """
 
     columns: int
@@ -42,7 +43,10 @@ class Call:
     """One entry: offsets and steps in bytes from the bases of one copy of the tensors.
 
     Each tile asks for weights that are used later, in `ahead_turns` turns of `ASKED` bytes: the
-    first tile's begin at `ahead`, the next one's `ahead_tile` further on.
+    first tile's begin at `ahead`, the next one's `ahead_tile` further on. Where lanes are
+    positions, `first` is the input's column of the first lane's first tap, so many outputs of the
+    row are the `rest`, so many `planes` go through all taps before the next ones, and of each
+    channel's weights so many bytes are `skipped`; steps of weights are then of one channel.
     """
 
     micro: Micro
@@ -63,6 +67,10 @@ class Call:
     ahead: int = 0
     ahead_tile: int = 0
     ahead_turns: int = 1
+    first: int = 0
+    rest: int = 0
+    planes: int = 1
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.conv.lanes import pattern
 from benchmarks.simd import PERMUTES
+from roofline.physics.pieces import split
 from roofline.physics.tiling import (
     Tiling,
     by_output,
@@ -108,15 +109,15 @@ class Layout:
     @cached_property
     def inputs(self) -> Places:
         """Where input channels lie."""
-        lanes = self.tiling.lanes
-        if planar(self.shape, lanes):
-            channels = np.arange(self.shape.in_channels)
-            return Places(channels, np.zeros_like(channels), channels.size, 1)
+        if planar(self.shape, self.tiling.lanes):
+            return _planes(self.shape.in_channels)
         return self._places(0, self.shape.group_in, self.parts)
 
     @cached_property
     def outputs(self) -> Places:
         """Where output channels lie."""
+        if self.tiling.strategy == "positions":
+            return _planes(self.shape.out_channels)
         return self._places(1, self.shape.group_out, 1)
 
     def _places(self, side: int, group: int, parts: int) -> Places:
@@ -166,21 +167,26 @@ class Layout:
     @cached_property
     def factors(self) -> int:
         """Elements of the weights proper; the bias follows, then the indices."""
-        return self.outputs.blocks * self.tiling.lanes * self.depth * self.taps
+        return self.biases * self.depth * self.taps
+
+    @cached_property
+    def biases(self) -> int:
+        """Elements of the bias, those of empty lanes, too."""
+        return self.outputs.blocks * self.outputs.lanes
 
     @cached_property
     def weight_elements(self) -> int:
         """Elements of weights, bias and indices together."""
         lanes = self.tiling.lanes
         indices = self.parts * self.shape.group_in * lanes
-        return self.factors + self.outputs.blocks * lanes + indices
+        return self.factors + self.biases + indices
 
     def pack_weights(self, weights: Array, bias: Array | None) -> Array:
         """Return weights (out, in/g, kh, kw), bias and indices as one flat array."""
         flat = np.zeros(self.weight_elements, weights.dtype)
-        pack = _broadcast_weights if self.tiling.strategy == "broadcast" else _lane_weights
-        flat[: self.factors] = pack(self, weights)
-        end = self.factors + self.outputs.blocks * self.tiling.lanes
+        pack = {"broadcast": _broadcast_weights, "positions": _single_weights}
+        flat[: self.factors] = pack.get(self.tiling.strategy, _lane_weights)(self, weights)
+        end = self.factors + self.biases
         if bias is not None:
             places = self.outputs
             flat[self.factors : end].reshape(-1, places.lanes)[places.block, places.lane] = bias
@@ -188,6 +194,25 @@ class Layout:
             integer = np.int32 if self.item == 4 else np.int64
             flat[end:].view(integer)[:] = self.patterns.ravel()
         return flat
+
+
+def _planes(channels: int) -> Places:
+    """Return the places of so many channels, a plane each."""
+    numbers = np.arange(channels)
+    return Places(numbers, np.zeros_like(numbers), channels, 1)
+
+
+def _single_weights(layout: Layout, weights: Array) -> Array:
+    """Order as group, tile of outputs, chunk of planes, kh, kw, input channel, output."""
+    shape, planes = layout.shape, layout.tiling.chunk
+    groups = weights.reshape(shape.groups, shape.group_out, shape.group_in, *shape.kernel)
+    pieces = [
+        group[first : first + count, plane : plane + planes].transpose(2, 3, 1, 0).ravel()
+        for group in groups
+        for first, count in split(shape.group_out, layout.tiling.blocks)
+        for plane in range(0, shape.group_in, planes)
+    ]
+    return np.concatenate(pieces)
 
 
 def _broadcast_weights(layout: Layout, weights: Array) -> Array:

@@ -11,6 +11,7 @@ from roofline.physics.tiling import halves, planar, reads_between, slots, unroll
 from roofline.records import Scalar
 
 MODULE, LANES = "benchmarks.conv.micro", "benchmarks.conv.lanes"
+POSITIONS = "benchmarks.conv.positions"
 Arguments = tuple[tuple[str, Scalar], ...]
 CALL = Recipe("benchmarks.conv.call", "build")
 
@@ -24,6 +25,8 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
     if not micro.blocks:
         return Recipe(MODULE, "build_fill", common)
     common += (("fused", fused), ("columns", micro.columns))
+    if tiling.strategy == "positions":
+        return _positions_recipe(micro, common)
     if tiling.strategy != "broadcast":
         return _lanes_recipe(layout, micro, common)
     step = shape.stride[1] * layout.inputs.lanes
@@ -40,6 +43,14 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
         made = _checked(MODULE, "build_whole", common + whole, channels * each)
         return replace(made, instead=looped)
     return looped
+
+
+def _positions_recipe(micro: Micro, common: Arguments) -> Recipe:
+    common += (("blocks", micro.blocks), ("before", micro.before), ("after", micro.after))
+    common += (("asked", True),) * (micro.asked > 0)
+    if not micro.taps:
+        return Recipe(POSITIONS, "build_positions", (*common, ("reached", False)))
+    return _checked(POSITIONS, "build_positions", common, micro.columns * micro.blocks)
 
 
 def _looped(common: Arguments, turn: int, count: int) -> Recipe:

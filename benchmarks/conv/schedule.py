@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from benchmarks.conv.ahead import asking
 from benchmarks.conv.entry import FILL, RECTIFY, Call, Micro, Unit
 from benchmarks.conv.layout import Layout
+from benchmarks.conv.places import Outputs, position_cost
+from roofline.physics.flat import flattened
+from roofline.physics.pieces import split
 from roofline.physics.spans import (
     Slice,
     Span,
@@ -17,20 +20,15 @@ from roofline.physics.spans import (
     slices,
     spans,
 )
-from roofline.physics.tiling import (
-    flattened,
-    groups_in_vector,
-    halves,
-    out_blocks,
-    rows_at_once,
-    takes_whole,
-)
+from roofline.physics.tiling import groups_in_vector, halves, out_blocks, rows_at_once, takes_whole
 from roofline.records import ConvShape
 
 
 def units(layout: Layout) -> Iterator[Unit]:
     """Yield the parts of an operator that may run on different threads, in order."""
-    cut = _broadcast_units if layout.tiling.strategy == "broadcast" else _lane_units
+    cut = {"broadcast": _broadcast_units, "positions": _position_units}.get(
+        layout.tiling.strategy, _lane_units
+    )
     shape = flattened(layout.shape)
     first: list[Unit] = []
     for part in row_blocks(shape, layout.tiling):
@@ -92,6 +90,16 @@ def _lane_units(
         at = _At(shape, layout, block, 1, x_block, part)
         calls = [call for tile in found for call in at.calls(tile, whole, first=True, last=True)]
         yield _unit(calls, shape)
+
+
+def _position_units(
+    shape: ConvShape, layout: Layout, found: Sequence[Sequence[Span]]
+) -> Iterator[Unit]:
+    for group in range(shape.groups):
+        for first, outputs in split(shape.group_out, layout.tiling.blocks):
+            at = Outputs(shape, layout, group, first, outputs)
+            calls = tuple(at.call(span) for tile in found for span in tile)
+            yield Unit(sum(map(position_cost, calls)), calls)
 
 
 @dataclass(frozen=True, slots=True)

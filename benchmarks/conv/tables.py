@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from benchmarks.conv import words
 from benchmarks.conv.entry import Call, Micro, Unit
 from benchmarks.conv.layout import Layout
-from roofline.physics.spans import owners
+from roofline.physics.flat import flattened
+from roofline.physics.owners import owners
 from roofline.physics.tiling import planar, unroll
 
 Words = NDArray[np.int64]
@@ -47,6 +48,10 @@ def entries(calls: Sequence[Call], address: Callable[[Micro], int], shared: Word
             call.ahead,
             call.ahead_tile,
             call.ahead_turns,
+            call.first,
+            call.rest,
+            call.planes,
+            call.skipped,
         )
     return table
 
@@ -56,14 +61,16 @@ def shared_words(layout: Layout) -> Words:
     shape, item = layout.shape, layout.item
     places, lanes = layout.inputs, layout.tiling.lanes
     plane = shape.height * shape.width * places.lanes * item
-    out_plane = shape.out_height * shape.out_width * lanes * item
+    out_plane = shape.out_height * shape.out_width * layout.outputs.lanes * item
     block = np.zeros(words.SHARED_WORDS, np.int64)
     block[words.X_BLOCK] = plane
     block[words.X_ROW] = shape.dilation[0] * shape.width * places.lanes * item
     block[words.X_TAP] = shape.dilation[1] * places.lanes * item
-    if layout.tiling.strategy == "broadcast":
+    if layout.tiling.strategy in ("broadcast", "positions"):
         block[words.X_CHANNEL] = plane if planar(shape, lanes) else unroll(layout.tiling) * item
     block[words.OUT_BLOCK] = out_plane
+    block[words.X_WIDTH] = flattened(shape).width
+    block[words.DILATION] = shape.dilation[1]
     block[words.WEIGHTS_CHANNEL] = shape.kernel[1] * lanes * item
     return block
 

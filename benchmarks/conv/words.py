@@ -28,8 +28,12 @@ WORD = 8
     AHEAD,
     AHEAD_TILE,
     AHEAD_TURNS,
-) = range(19)
-ENTRY_WORDS = 19
+    FIRST,
+    REST,
+    PLANES,
+    SKIPPED,
+) = range(23)
+ENTRY_WORDS = 23
 # Where channels are lanes there is one block of them; its word says where the indices are.
 INDICES = WEIGHTS_BLOCK
 
@@ -45,7 +49,9 @@ INDICES = WEIGHTS_BLOCK
     OUT_BLOCK,
     WEIGHTS_CHANNEL,
     ZERO,
-) = range(10)
+    X_WIDTH,
+    DILATION,
+) = range(12)
 SHARED_WORDS = 16
 BASES = 3
 

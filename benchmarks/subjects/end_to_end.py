@@ -1,7 +1,7 @@
 """Our convolutions end to end: planes in, planes out (NCHW), weights packed once, as users have it.
 
 A call copies its input into blocks, convolves, and copies the output back, each step shared by all
-threads, which meet in between. An input that our kernels read in planes is copied nowhere.
+threads, which meet in between. What our kernels read or write in planes is copied nowhere.
 """
 
 import hashlib
@@ -58,18 +58,22 @@ class Planes(Tensors):
 
     @property
     def bases(self) -> Words:
-        """Addresses (one copy, tensors): an input in planes is read where it lies."""
+        """Addresses (one copy, tensors): what the kernels have in planes stays where it lies."""
         addresses = super().bases
         if self.layout.inputs.lanes == 1:
             addresses[:, 0] = self.given.address
+        if self.layout.outputs.lanes == 1:
+            addresses[:, 2] = self.answer.address
         return addresses
 
 
 def changes(layout: Layout) -> list[Change]:
-    """Return how the input gets into blocks, where it has to, and how the output gets out."""
+    """Return how the input gets into blocks and the output out of them, where they are in any."""
     shape, dtype = layout.shape, layout.shape.dtype
-    positions = shape.out_height * shape.out_width
-    made = [Change(layout.outputs, shape.batch, positions, blocked=False, dtype=dtype)]
+    made = []
+    if layout.outputs.lanes > 1:
+        positions = shape.out_height * shape.out_width
+        made = [Change(layout.outputs, shape.batch, positions, blocked=False, dtype=dtype)]
     if layout.inputs.lanes > 1:
         positions = shape.height * shape.width
         made.insert(0, Change(layout.inputs, shape.batch, positions, blocked=True, dtype=dtype))

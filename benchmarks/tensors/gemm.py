@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from roofline.physics.blocking import Blocking, blocks, together
-from roofline.physics.tiling import split
+from roofline.physics.pieces import split
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import GemmShape
 

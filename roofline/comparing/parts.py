@@ -8,8 +8,10 @@ from roofline.physics import anatomy, cores, pressure, tiling
 from roofline.physics.again import again, moved, spread
 from roofline.physics.anatomy import Inside
 from roofline.physics.bandwidth import level_of
+from roofline.physics.flat import flattened
 from roofline.physics.isa import Vector
 from roofline.physics.library import REORDERS
+from roofline.physics.positions import row_vectors
 from roofline.physics.roof import MEMORY, cache_levels
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import conv_work
@@ -125,7 +127,7 @@ def _words(inside: Inside, work: Work, vector: Vector) -> dict[str, str]:
 
 def _calls_words(inside: Inside) -> str:
     text = f"{significant(inside.core.call)} cycles from one run of equal tiles to the next"
-    if inside.tiling.strategy != "broadcast":
+    if inside.tiling.strategy not in ("broadcast", "positions"):
         return text
     return f"{text}, {significant(inside.core.exit)} for the branch that ends each tile's loops"
 
@@ -139,7 +141,10 @@ def _flops_words(work: Work) -> str:
 
 def _lanes_words(shape: ConvShape, cut: Tiling, vector: Vector) -> str:
     held = f"{vector.bits}-bit vectors of {cut.lanes}"
-    if tiling.by_output(shape, cut.lanes):
+    if cut.strategy == "positions":
+        used = flattened(shape).out_width
+        room, noun = row_vectors(shape, cut.lanes) * cut.lanes, "positions of a row"
+    elif tiling.by_output(shape, cut.lanes):
         used = shape.group_out
         room = tiling.out_blocks(shape, cut.lanes) * cut.lanes
         noun = "output channels a group" if shape.groups > 1 else "output channels"
@@ -151,6 +156,9 @@ def _lanes_words(shape: ConvShape, cut: Tiling, vector: Vector) -> str:
 
 
 def _tile_words(cut: Tiling) -> str:
+    if cut.strategy == "positions":
+        many = f"{cut.blocks} output channel{'s' * (cut.blocks > 1)}"
+        return f"tile of {cut.columns} vector{'s' * (cut.columns > 1)} of positions x {many}"
     return f"tile of {cut.columns} outputs x {cut.blocks} vector{'s' * (cut.blocks > 1)}"
 
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roofline.physics.cropped import cropped
+from roofline.physics.flat import flattened
 from roofline.physics.spans import row_blocks, slices
 from roofline.physics.tiling import (
     Tiling,
     by_output,
     depth,
-    flattened,
     input_lanes,
     out_blocks,
     output_lanes,
@@ -103,13 +103,15 @@ def _tensors(shape: ConvShape, tiling: Tiling) -> _Tensors:
     item, lanes = ITEM_BYTES[shape.dtype], tiling.lanes
     rows, columns = (counts(shape, axis).touched for axis in (0, 1))
     outputs, places = output_lanes(shape, lanes), shape.out_height * shape.out_width
+    by_position = tiling.strategy == "positions"
+    deep = shape.group_out if by_position else out_blocks(shape, lanes)
     return _Tensors(
         inputs=item * shape.batch * rows * columns * input_lanes(shape, lanes),
         outputs=item * shape.batch * places * outputs,
         weights=item * outputs * depth(shape, tiling) * touched_taps(shape),
         groups=shape.groups,
         parts=shape.batch * len(list(row_blocks(flattened(shape), tiling))),
-        tiles=-(-out_blocks(shape, lanes) // tiling.blocks),
+        tiles=-(-deep // tiling.blocks),
         pieces=len(slices(shape, tiling)) if tiling.strategy == "broadcast" else 1,
     )
 

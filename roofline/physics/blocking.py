@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from roofline.physics import choice
 from roofline.physics.cache_shares import shares
 from roofline.physics.isa import Vector
-from roofline.physics.tiling import Tiling, equal_pieces, lanes_of, piece_count, widest_piece
+from roofline.physics.pieces import equal_pieces, piece_count, widest_piece
+from roofline.physics.tiling import Tiling, lanes_of
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape, GemmShape, MachineSpec, Scalar, Traffic
 

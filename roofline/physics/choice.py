@@ -10,7 +10,10 @@ from dataclasses import replace
 from roofline.physics.cache_shares import shares
 from roofline.physics.cores import core_of
 from roofline.physics.cropped import cropped
+from roofline.physics.flat import flattened, is_flat
 from roofline.physics.isa import Vector
+from roofline.physics.pieces import equal_pieces, piece_count, widest_piece
+from roofline.physics.positions import position_tile
 from roofline.physics.reach import Reach
 from roofline.physics.sharing import shared_rows
 from roofline.physics.spans import rows_of_all
@@ -20,15 +23,10 @@ from roofline.physics.tiling import (
     Tiling,
     activations,
     by_output,
-    equal_pieces,
-    flattened,
-    is_flat,
     lanes_of,
     out_blocks,
-    piece_count,
     strategy,
     touched_taps,
-    widest_piece,
 )
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape, MachineSpec
@@ -63,6 +61,8 @@ _PRODUCTS = 3
 # A chunk's weights fill that share of the first cache level, beside inputs that pass by. Its inputs
 # lie in so many planes at most: hardware doesn't follow more of them at once.
 _L1_WEIGHTS, _MOST_PLANES = 0.6, 8
+# Planes whose rows stay in L1 through all taps, even where planes lie a multiple of a page apart.
+_PLANES = 4
 
 
 def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int = 1) -> Tiling:
@@ -71,6 +71,8 @@ def choose(shape: ConvShape, vector: Vector, machine: MachineSpec, threads: int 
     flat, caches = flattened(shape), shares(machine)
     if (kind := strategy(shape, lanes)) == "broadcast":
         tiling = _best_tile(flat, vector, lanes, caches, threads)
+    elif kind == "positions":
+        tiling = _cut(flat, _position_tile(flat, lanes), caches, threads)[0]
     else:
         tiling = _cut(flat, _lane_tile(flat, vector, lanes, kind), caches, threads)[0]
     columns = core_of(machine, vector).columns
@@ -92,7 +94,7 @@ def _along(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int], *, colum
     """
     item = ITEM_BYTES[shape.dtype]
     size = sum(activations(shape, tiling.lanes)) * item
-    if is_flat(shape) or size <= _BEYOND * caches[2]:
+    if is_flat(shape) or size <= _BEYOND * caches[2] or tiling.strategy == "positions":
         return False
     wide = shape.out_width * tiling.lanes * item > _PAGE // 2
     if tiling.strategy == "broadcast":
@@ -119,6 +121,13 @@ def cycles(columns: int, blocks: int) -> float:
     multiplies = columns * blocks
     loads = columns + blocks
     return max(multiplies / _PIPES, loads / _LOADS, _LATENCY) + _LOAD_PENALTY * loads
+
+
+def _position_tile(shape: ConvShape, lanes: int) -> Tiling:
+    """Return the tile of vectors of positions by outputs."""
+    columns, blocks = position_tile(shape, lanes)
+    chunk = shape.group_in if shape.kernel == (1, 1) else min(_PLANES, shape.group_in)
+    return Tiling(strategy="positions", lanes=lanes, columns=columns, blocks=blocks, chunk=chunk)
 
 
 def _lane_tile(shape: ConvShape, vector: Vector, lanes: int, kind: str) -> Tiling:
@@ -209,7 +218,8 @@ def _rows(shape: ConvShape, tiling: Tiling, cache: int) -> int:
     item = ITEM_BYTES[shape.dtype]
     depth = shape.group_in if by_output(shape, tiling.lanes) else tiling.lanes
     if is_flat(shape):
-        step, halo = tiling.columns * depth * item, 0
+        wide = tiling.lanes if tiling.strategy == "positions" else 1
+        step, halo = tiling.columns * wide * depth * item, 0
     else:
         step = shape.width * shape.stride[0] * depth * item
         halo = shape.kernel[0] * shape.dilation[0] // shape.stride[0]

@@ -13,7 +13,8 @@ That structure is published. What copying costs was read off 432 layers on one c
 import math
 from dataclasses import dataclass
 
-from roofline.physics.tiling import is_flat, lanewise
+from roofline.physics.flat import is_flat
+from roofline.physics.tiling import lanewise
 from roofline.physics.workload import ITEM_BYTES, valid_taps
 from roofline.records import ConvShape
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from roofline.physics.cores import Core
 from roofline.physics.frontend import starts
 from roofline.physics.isa import Vector
+from roofline.physics.owners import owners
 from roofline.physics.remembered import remembered
 from roofline.physics.roof import PICKS, Pick, compute_ceiling, value
-from roofline.physics.spans import owners
 from roofline.physics.tally import Calls, Counted, Step, counted
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import ITEM_BYTES

@@ -4,7 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from roofline.physics.spans import owners, row_blocks, rows_of_all
+from roofline.physics.owners import owners
+from roofline.physics.pieces import split
+from roofline.physics.spans import row_blocks, rows_of_all
 from roofline.physics.tiling import Tiling, out_blocks, output_lanes
 from roofline.records import ConvShape
 
@@ -49,6 +51,9 @@ def shared_rows(shape: ConvShape, tiling: Tiling, threads: int, most: int) -> tu
 
 def _tiles(shape: ConvShape, tiling: Tiling) -> Sequence[int]:
     """Return the vectors of output channels of each tile, in the order of the kernels."""
+    if tiling.strategy == "positions":
+        pieces = split(shape.group_out, tiling.blocks)
+        return [outputs for _, outputs in pieces] * shape.groups
     if tiling.strategy != "broadcast":
         return [1] * (output_lanes(shape, tiling.lanes) // tiling.lanes)
     full, rest = divmod(out_blocks(shape, tiling.lanes), tiling.blocks)

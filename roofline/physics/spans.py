@@ -12,16 +12,15 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
+from roofline.physics.flat import is_flat
+from roofline.physics.pieces import equal_pieces, piece_count, split
 from roofline.physics.reach import Reach
 from roofline.physics.tiling import (
     Tiling,
     depth,
-    equal_pieces,
-    is_flat,
     out_blocks,
-    piece_count,
     planar,
-    split,
+    row_length,
     touched_taps,
     unroll,
 )
@@ -94,7 +93,9 @@ class Slice:
 
 def rows_of_all(shape: ConvShape, tiling: Tiling) -> int:
     """Return the output rows of a shape `flattened` before, or its tiles where it is one row."""
-    return piece_count(shape.out_width, tiling.columns) if is_flat(shape) else shape.out_height
+    if not is_flat(shape):
+        return shape.out_height
+    return piece_count(row_length(shape, tiling), tiling.columns)
 
 
 def row_blocks(shape: ConvShape, tiling: Tiling) -> Iterator[range]:
@@ -139,6 +140,8 @@ def _pieces(shape: ConvShape, tiling: Tiling) -> tuple[Piece, ...]:
     """Return the tiles of a row."""
     if tiling.strategy == "broadcast":
         return tuple(_any_columns(valid_taps(shape, 1), tiling))
+    if tiling.strategy == "positions":
+        return tuple(_vectors(shape, tiling))
     return tuple(_lane_columns(shape, tiling))
 
 
@@ -167,6 +170,9 @@ def _span(piece: Piece, row: int, tiles: int, down: bool, kernel_rows: range) ->
 
 
 def _flat_spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
+    if tiling.strategy == "positions":
+        yield from _flat_vectors(shape, tiling, part)
+        return
     done = 0
     for start, columns, count in equal_pieces(shape.out_width, tiling.columns):
         own = range(max(part.start, done), min(part.stop, done + count))
@@ -174,6 +180,26 @@ def _flat_spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]
             at = start + (own.start - done) * columns
             yield Span(0, at, columns, len(own), False, range(1), range(1))
         done += count
+
+
+def _flat_vectors(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
+    """Yield tiles of vectors of positions, equal ones together; only the last may be at an edge."""
+    pieces = [piece for number, piece in enumerate(_vectors(shape, tiling)) if number in part]
+    for _, found in groupby(pieces, key=lambda piece: piece[1:]):
+        first, *others = found
+        yield _span(first, 0, 1 + len(others), False, range(1))
+
+
+def _vectors(shape: ConvShape, tiling: Tiling) -> Iterator[Piece]:
+    """Yield tiles of vectors of positions: at an edge lanes are masked, all taps stay together."""
+    lanes, stride = tiling.lanes, shape.stride[1]
+    reach = (shape.kernel[1] - 1) * shape.dilation[1]
+    for start, count in split(row_length(shape, tiling), tiling.columns):
+        first, outputs = start * lanes * stride - shape.padding[1], count * lanes
+        last = first + (outputs - 1) * stride + reach
+        before = max(0, -first)
+        after = max(0, last - shape.width + 1, start * lanes + outputs - shape.out_width)
+        yield Piece(start * lanes, count, range(shape.kernel[1]), True, before, after)
 
 
 def _lane_columns(shape: ConvShape, tiling: Tiling) -> Iterator[Piece]:
@@ -265,14 +291,3 @@ def rows_asked(shape: ConvShape, tiling: Tiling) -> int:
     passing = vectors * ITEM_BYTES[shape.dtype] > _PASSING
     together = tiling.strategy == "lanewise" and shape.dilation[0] == 1
     return shape.stride[0] if together and passing else 0
-
-
-def owners(costs: Sequence[int], threads: int) -> Iterator[int]:
-    """Yield the thread that each of these units goes to.
-
-    Units keep their order; each goes to the thread in whose equal share its middle lies.
-    """
-    total, done = sum(costs), 0
-    for cost in costs:
-        yield min(int((done + cost / 2) * threads / total), threads - 1) if total else 0
-        done += cost

@@ -4,24 +4,24 @@ Pure counting: how long it takes, on which core, is told by `pressure`.
 """
 
 import functools
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from roofline.physics.cropped import cropped
+from roofline.physics.flat import flattened, is_flat
 from roofline.physics.loops import LOOP, asking, beside
+from roofline.physics.pieces import split
+from roofline.physics.positions import crossing
 from roofline.physics.reach import Reach
 from roofline.physics.spans import Slice, Span, row_blocks, slices, tallied
-from roofline.physics.tiling import (
-    Tiling,
-    flattened,
-    is_flat,
-    out_blocks,
-    output_lanes,
-    rows_at_once,
-)
+from roofline.physics.tiling import Tiling, out_blocks, output_lanes, rows_at_once
 from roofline.physics.workload import valid_taps
 from roofline.records import ConvShape
+
+# Instructions of a tap's loop beside its channels, and of the mask of a vector.
+_TAP, _MASK = 6, 2
 
 _Spans = Sequence[tuple[Span, int]]
 """Spans of one part of the rows, and how often each comes."""
@@ -35,7 +35,7 @@ class Step:
     """
 
     multiplies: int
-    loads: int
+    loads: float
     broadcasts: int
     permutes: int
     chain: int
@@ -126,6 +126,13 @@ def _anywhere(span: Span) -> Span:
 
 def _units(shape: ConvShape, tiling: Tiling, found: _Spans) -> Iterator[Counted]:
     """Yield the units of one part of the rows."""
+    if tiling.strategy == "positions":
+        group = [
+            _positions(shape, tiling, found, outputs)
+            for _, outputs in split(shape.group_out, tiling.blocks)
+        ]
+        yield from group * shape.groups
+        return
     if tiling.strategy != "broadcast":
         whole = Slice(0, 1, shape.group_in, shape.group_in, 0)
         one = _unit(shape, tiling, found, [whole], 1)
@@ -164,9 +171,45 @@ def _unit(
     return Counted(tuple(calls), ahead, sum(one.times * one.cost for one in calls))
 
 
+def _positions(shape: ConvShape, tiling: Tiling, found: _Spans, outputs: int) -> Counted:
+    """Count a tile of outputs where lanes are positions: a turn is a channel and a tap."""
+    single = _is_single(shape, tiling)
+    calls = tuple(
+        _by_position(shape, tiling, span, outputs, times, single) for span, times in found
+    )
+    return Counted(calls, 0.0, sum(one.times * one.cost for one in calls))
+
+
+def _by_position(
+    shape: ConvShape, tiling: Tiling, span: Span, outputs: int, times: int, waits: bool
+) -> Calls:
+    vectors, rows, taps = span.columns, len(span.kernel_rows), shape.kernel[1]
+    across = crossing(shape)
+    each = vectors * outputs
+    turns = rows * taps * shape.group_in
+    # At an edge each tap makes a mask for each vector there.
+    lanes = tiling.lanes
+    masked = min(vectors, -(-span.before // lanes) - (-span.after // lanes))
+    loop = LOOP + (_TAP + _MASK * masked) / shape.group_in
+    return Calls(
+        times,
+        cost=span.tiles * each * turns,
+        tiles=span.tiles,
+        # A store that lies across two cache lines is two.
+        sums=math.ceil(each * (1 + across)),
+        turns=turns,
+        step=Step(each, vectors * (1 + across), outputs, 0, 1, loop) if turns else None,
+        ends=turns > 1,
+        waits=waits,
+    )
+
+
 def _is_single(shape: ConvShape, tiling: Tiling) -> bool:
     """Whether an operator is one tile of outputs."""
     outputs = shape.batch * shape.out_height * shape.out_width
+    if tiling.strategy == "positions":
+        room = tiling.columns * tiling.lanes
+        return outputs <= room and shape.out_channels <= tiling.blocks
     vectors = output_lanes(shape, tiling.lanes) // tiling.lanes
     return outputs <= tiling.columns and vectors <= tiling.blocks
 

@@ -1,16 +1,18 @@
 """How our convolution kernels cut a shape: strategy, register tile, row blocks, channel chunks.
 
 Pure arithmetic, because two readers need it: the kernels that run it, and the prediction that
-says what it costs. Four strategies: "broadcast" (one input value times vectors of output
+says what it costs. Five strategies: "broadcast" (one input value times vectors of output
 channels), "permute" (several narrow groups in one vector), "lanewise" (depthwise, a channel a
-lane), "spread" (one input channel of many outputs: each value broadcast once for all its taps).
+lane), "spread" (one input channel of many outputs: each value broadcast once for all its taps),
+"positions" (vectors of a row times one weight, for few outputs).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from roofline.physics.cropped import cropped
 from roofline.physics.isa import Vector
+from roofline.physics.positions import by_position, row_vectors
 from roofline.physics.reach import Reach
 from roofline.physics.workload import ITEM_BYTES, conv_work, counts
 from roofline.records import ConvShape, Scalar, Traffic
@@ -37,13 +39,14 @@ class Tiling:
     """What the kernels of one operator do.
 
     Attributes:
-        strategy: "broadcast", "permute", "lanewise" or "spread".
+        strategy: "broadcast", "permute", "lanewise", "spread" or "positions".
         lanes: elements of a vector.
-        columns: output columns of a register tile.
+        columns: output columns of a register tile; vectors of them where lanes are positions.
         taps: of a kernel row, that one call takes at once where channels are lanes.
-        blocks: vectors of output channels of a register tile.
+        blocks: vectors of output channels of a register tile; channels where lanes are positions.
         rows: output rows (or column tiles of a flattened 1x1) that share the caches.
-        chunk: vectors of input channels whose weights are used before the next ones.
+        chunk: vectors of input channels whose weights are used before the next ones; channels
+            where lanes are positions.
         along: tiles follow each other along a row, as the data lie, instead of down a column.
 
     """
@@ -60,12 +63,20 @@ class Tiling:
     @property
     def parameters(self) -> dict[str, Scalar]:
         """What isn't decided by shape and lanes, as parameters of a case."""
-        return {f"tile_{name}": getattr(self, name) for name in (*_NUMBERS, "along")}
+        made = {f"tile_{name}": getattr(self, name) for name in (*_NUMBERS, "along")}
+        return made | {"tile_taps": 0} if self.strategy == "positions" else made
 
 
 def from_parameters(shape: ConvShape, lanes: int, parameters: Mapping[str, Scalar]) -> Tiling:
-    """Return the tiling whose `parameters` these are."""
+    """Return the tiling whose `parameters` these are.
+
+    Raises:
+        ValueError: kernels of another version took other lanes for this shape.
+
+    """
     kind, taps = strategy(cropped(shape), lanes), parameters["tile_taps"] or 1
+    if (kind == "positions") == bool(parameters["tile_taps"]):
+        raise ValueError(f"kernels of this version run {shape.text} on other lanes")
     if shape.group_in == 1 and kind in ("broadcast", "spread"):
         # Kernels of other versions may have run the other way.
         kind = "broadcast" if taps == 1 else "spread"
@@ -91,6 +102,8 @@ def strategy(shape: ConvShape, lanes: int) -> str:
     """Return which kernels a shape gets on vectors of so many lanes."""
     if lanewise(shape):
         return "lanewise"
+    if by_position(shape, lanes):
+        return "positions"
     narrow = max(shape.group_in, shape.group_out) <= lanes // 2
     if shape.groups > 1 and narrow:
         return "permute"
@@ -98,8 +111,8 @@ def strategy(shape: ConvShape, lanes: int) -> str:
 
 
 def by_output(shape: ConvShape, lanes: int) -> bool:
-    """Whether lanes are output channels, of one group; else they are channels of the input, too."""
-    return strategy(shape, lanes) in ("broadcast", "spread")
+    """Whether inputs come one by one; else they fill lanes, a channel each, as outputs do."""
+    return strategy(shape, lanes) in ("broadcast", "spread", "positions")
 
 
 def _spreads(shape: ConvShape, lanes: int) -> bool:
@@ -142,8 +155,9 @@ def rows_at_once(shape: ConvShape, tiling: Tiling) -> int:
 
 
 def planar(shape: ConvShape, lanes: int) -> bool:
-    """Whether kernels read channel planes, because a group has too few for a block."""
-    return shape.group_in < lanes and by_output(shape, lanes)
+    """Whether kernels read channel planes: of a group with too few for a block, or of positions."""
+    kind = strategy(shape, lanes)
+    return kind == "positions" or (shape.group_in < lanes and kind in ("broadcast", "spread"))
 
 
 def reads_between(shape: ConvShape) -> bool:
@@ -163,16 +177,6 @@ def depth(shape: ConvShape, tiling: Tiling) -> int:
 def groups_in_vector(shape: ConvShape, lanes: int) -> int:
     """Return how many whole groups one vector holds, in the input and in the output."""
     return lanes // max(shape.group_in, shape.group_out)
-
-
-def flattened(shape: ConvShape) -> ConvShape:
-    """Return a 1x1 convolution that touches everything as one long row; others as they are."""
-    return replace(shape, height=1, width=shape.height * shape.width) if is_flat(shape) else shape
-
-
-def is_flat(shape: ConvShape) -> bool:
-    """Whether every output position reads just the input position at the same place."""
-    return shape.kernel == (1, 1) == shape.stride and shape.padding == (0, 0)
 
 
 def parts_in_vector(shape: ConvShape, lanes: int) -> int:
@@ -215,6 +219,8 @@ def output_lanes(shape: ConvShape, lanes: int) -> int:
     """Return the channels of the output as it lies inside, with the lanes that stay empty."""
     if not by_output(shape, lanes):
         return -(-shape.groups // groups_in_vector(shape, lanes)) * lanes
+    if strategy(shape, lanes) == "positions":
+        return shape.out_channels
     return shape.groups * out_blocks(shape, lanes) * lanes
 
 
@@ -255,8 +261,10 @@ def touched_taps(shape: ConvShape) -> int:
 def copied(shape: ConvShape, lanes: int) -> Traffic:
     """Return what a call copies that gets its input in planes (NCHW) and gives its output so.
 
-    An input that the kernels read in planes is copied nowhere.
+    What the kernels read and write in planes is copied nowhere.
     """
+    if strategy(shape, lanes) == "positions":
+        return Traffic(read=0, written=0)
     item, outputs = ITEM_BYTES[shape.dtype], shape.batch * shape.out_height * shape.out_width
     read, written = outputs * output_lanes(shape, lanes), outputs * shape.out_channels
     if not planar(shape, lanes):
@@ -266,33 +274,13 @@ def copied(shape: ConvShape, lanes: int) -> Traffic:
     return Traffic(read=read * item, written=written * item)
 
 
-def split(total: int, most: int) -> tuple[tuple[int, int], ...]:
-    """Cut a row into (start, size) pieces of at most `most`, as equal as possible."""
-    return tuple(
-        (start + number * size, size)
-        for start, size, count in equal_pieces(total, most)
-        for number in range(count)
-    )
-
-
-def equal_pieces(total: int, most: int) -> list[tuple[int, int, int]]:
-    """Return the same pieces as (start, size, count) of those that are equal, the longer first."""
-    count = piece_count(total, most)
-    size, longer = divmod(total, count)
-    whole = [(0, size + 1, longer)] if longer else []
-    return [*whole, (longer * (size + 1), size, count - longer)]
-
-
-def widest_piece(total: int, most: int) -> int:
-    """Return the size of the longest of these pieces."""
-    return -(-total // piece_count(total, most))
-
-
-def piece_count(total: int, most: int) -> int:
-    """Return how many pieces of at most `most` a row is cut into."""
-    return -(-total // most)
-
-
 def out_blocks(shape: ConvShape, lanes: int) -> int:
     """Return the vectors of output channels of one group."""
     return -(-shape.group_out // lanes)
+
+
+def row_length(shape: ConvShape, tiling: Tiling) -> int:
+    """Return what the tiles of a row share: columns, or vectors of them; `flattened` before."""
+    if tiling.strategy == "positions":
+        return row_vectors(shape, tiling.lanes)
+    return shape.out_width

@@ -8,8 +8,9 @@ model of caches errs, and trying costs a few calls.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from roofline.physics.flat import flattened, is_flat
 from roofline.physics.spans import rows_of_all
-from roofline.physics.tiling import Tiling, flattened, is_flat
+from roofline.physics.tiling import Tiling
 from roofline.records import ConvShape
 
 Step = Callable[[ConvShape, Tiling], Iterator[Tiling]]
