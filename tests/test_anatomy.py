@@ -57,11 +57,20 @@ def test_bare_arithmetic_is_the_valid_multiply_adds_at_the_peak() -> None:
     )
 
 
-@pytest.mark.parametrize(("channels", "empty"), [(16, 0), (15, 1 / 15), (17, 15 / 17)])
-def test_lanes_cost_what_is_empty_of_the_vectors_of_output_channels(
-    channels: int, empty: float
-) -> None:
-    found = anatomy.anatomy(inside(parse_shape(f"16x9x9 -> {channels}, 1x1")))
+@pytest.mark.parametrize(
+    ("text", "empty"),
+    [
+        # Vectors of output channels.
+        ("16x9x9 -> 16, 1x1", 0),
+        ("16x9x9 -> 15, 1x1 s2", 1 / 15),
+        ("16x9x9 -> 17, 1x1 s2", 15 / 17),
+        # Vectors of positions: 81 of them in 6 vectors of 16.
+        ("16x9x9 -> 15, 1x1", 15 / 81),
+        ("16x9x9 -> 17, 1x1", 15 / 81),
+    ],
+)
+def test_lanes_cost_what_is_empty_of_the_vectors_of_outputs(text: str, empty: float) -> None:
+    found = anatomy.anatomy(inside(parse_shape(text)))
     assert inside(parse_shape("16x9x9 -> 16, 1x1")).tiling.lanes == 16
     assert found["lanes"] / found["arithmetic"] == pytest.approx(empty, abs=1e-12)
 
