@@ -114,11 +114,14 @@ def test_edges_where_rows_in_a_line_would_spill_are_right(
     [
         "35x101x103 -> 35, 3x3 p1 g35",
         "20x131x129 -> 20, 5x3 s2 p2x1 g20",
-        "32x99x101 -> 32, 1x3 g32 f64",
+        "32x99x101 -> 32, 3x3 g32 f64",
         "12x161x163 -> 12, 7x7 s1x2 p3 g12",
+        "24x110x113 -> 96, 3x3 p1 g3",
+        "6x211x214 -> 32, 3x5 s2",
+        "10x131x129 -> 32, 3x3 p1 g2 n2 f64",
     ],
 )
-def test_depthwise_layers_that_ask_for_rows_are_right(
+def test_layers_that_ask_for_rows_or_planes_are_right(
     bench: Bench, widest: Vector, text: str
 ) -> None:
     operator, trained = bench.operator(case_of(parse_shape(text), widest, threads=len(CPUS)))

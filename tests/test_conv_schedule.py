@@ -15,7 +15,7 @@ from benchmarks.conv.layout import Layout
 from benchmarks.conv.reference import convolve
 from benchmarks.conv.schedule import units
 from benchmarks.conv.tables import call_block, entries, share, shared_words
-from roofline.physics import spans
+from roofline.physics import asking, spans
 from roofline.physics.flat import is_flat
 from roofline.physics.pieces import split
 from roofline.physics.reach import ASKED
@@ -81,9 +81,9 @@ def test_all_weights_but_the_first_are_asked_for_before_their_use(layout: Layout
     """Weights lie in the order of their use: what follows a slice is asked for by its tiles."""
     assume(layout.tiling.strategy == "broadcast")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spans, "_STAYING", 0)
-        patch.setattr(spans, "_FEW_TILES", 0)
-        assume(spans.asks(layout.shape, layout.tiling.lanes, 1))
+        patch.setattr(asking, "_STAYING", 0)
+        patch.setattr(asking, "_FEW_TILES", 0)
+        assume(asking.weights_asked(layout.shape, layout.tiling.lanes, 1))
         found = [call for call in calls_of(layout) if call.micro.blocks]
     assume(found)
     shape, tiling = layout.shape, layout.tiling

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roofline.physics.asking import planes_asked, rows_asked
 from roofline.physics.choice import choose
 from roofline.physics.flat import flattened, is_flat
 from roofline.physics.owners import owners
 from roofline.physics.reach import Reach
-from roofline.physics.spans import Slice, Span, row_blocks, rows_asked, slices, spans
+from roofline.physics.spans import Slice, Span, row_blocks, slices, spans
 from roofline.physics.tiling import Tiling, depth, planar, row_length, unroll
 from roofline.physics.workload import valid_taps
 from roofline.records import ConvShape
@@ -325,6 +326,10 @@ def test_a_tile_that_goes_on_stands_alone() -> None:
         # 32 channels of 112 x 112 pass by; those of 14 x 14 stay.
         ("32x112x112 -> 32, 3x3 p1 g32", 1),
         ("32x112x112 -> 32, 3x3 s2 p1 g32", 2),
+        # Rows between those that are read are no use; nor are rows that outputs don't share.
+        ("32x112x112 -> 32, 1x1 s2 g32", 0),
+        ("32x112x112 -> 32, 1x3 p0x1 g32", 0),
+        ("32x112x112 -> 32, 2x2 s3 g32", 0),
         ("32x14x14 -> 32, 3x3 p1 g32", 0),
         # Rows of taps that lie apart have been read by others' tiles.
         ("32x112x112 -> 32, 3x3 p2 d2 g32", 0),
@@ -334,3 +339,20 @@ def test_a_tile_that_goes_on_stands_alone() -> None:
 def test_depthwise_tiles_ask_for_rows_of_inputs_that_pass_by(text: str, rows: int) -> None:
     shape = parse_shape(text)
     assert rows_asked(shape, choose(shape, AVX512, MACHINE)) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        # 8 planes a group of 218 x 218 pass by; 3 of 224 x 224 stay, but not those of 2 images.
+        ("128x218x218 -> 320, 3x5 s2 g16", True),
+        ("3x224x224 -> 64, 7x7 s2 p3", False),
+        ("3x224x224 -> 64, 7x7 s2 p3 n2", True),
+        # Tiles go in the order of memory.
+        ("8x218x218 -> 32, 1x1", False),
+        # A block of channels is one place.
+        ("16x218x218 -> 32, 3x3 s2", False),
+    ],
+)
+def test_tiles_ask_in_every_plane_for_inputs_that_pass_by(text: str, asked: bool) -> None:
+    assert planes_asked(parse_shape(text), 16) == asked

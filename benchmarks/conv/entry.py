@@ -14,8 +14,9 @@ class Micro:
     many inputs `before` and `after` a tile's own lie outside of the image. So many kernel `rows`
     are in the code, or none: then they are counted at run time. With `relu` nothing is added to
     its outputs afterwards, and negative ones become zero. `whole`: its blocks of
-    input channels are. So many rows of inputs are `asked` for, behind a tile's own. Where lanes
-    are positions, in so many vectors `before` and `after` some lie outside of image or output.
+    input channels are. So many rows of inputs are `asked` for, behind a tile's own; where channels
+    lie in planes, if any, what the next tile reads of each. Where lanes are positions, in so many
+    vectors `before` and `after` some lie outside of image or output.
     """
 
     columns: int

@@ -72,13 +72,15 @@ def build_broadcast(
     relu: bool = False,
     held: bool = False,
     between: bool = False,
+    asked: bool = False,
 ) -> Callable[[int], int]:
     """Make the kernel that multiplies one input value with vectors of output channels.
 
     `stride` is in elements, between the inputs of neighbouring columns; `unroll` channels that
     lie side by side make one turn (1 where channels lie in planes). After `relu` nothing is added.
     Where `held` the compiler loads nothing ahead within a turn, for which registers may not do;
-    with `between` taps read what a stride lies over.
+    with `between` taps read what a stride lies over; `asked`: the next tile's inputs are asked for
+    in every plane.
     """
 
     def emit(builder: Any, entry: Value) -> None:
@@ -89,6 +91,7 @@ def build_broadcast(
         channels, x_channel = tile.word(words.CHANNELS), tile.common(words.X_CHANNEL)
         blocks_in, x_block = tile.word(words.CHANNEL_BLOCKS), tile.common(words.X_BLOCK)
         weights_block = tile.word(words.WEIGHTS_BLOCK)
+        planes = channels if asked else None
 
         def channel(carried: list[Value]) -> list[Value]:
             x, weights, *values = carried
@@ -102,7 +105,7 @@ def build_broadcast(
         def taps(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             def block(carried: list[Value]) -> list[Value]:
                 x, weights, *values = carried
-                changed = tile.over_taps(x, weights, values, tap, turn.lines)
+                changed = tile.over_taps(x, weights, values, tap, turn.lines, planes)
                 return [e.advance(x, x_block), e.advance(weights, weights_block), *changed]
 
             return e.loop(blocks_in, [x, weights, *values], block)[2:]
@@ -124,6 +127,7 @@ def build_whole(
     single: bool,
     relu: bool = False,
     between: bool = False,
+    asked: bool = False,
 ) -> Callable[[int], int]:
     """Make the broadcast kernel without a loop over channels, for two blocks of outputs or more.
 
@@ -148,7 +152,8 @@ def build_whole(
             return tap(x, weights, values)[1]
 
         def every(x: Value, weights: Value, values: list[Value]) -> list[Value]:
-            return tile.over_taps(x, weights, values, tap, turn.lines)
+            planes = e.integer(channels) if asked else None
+            return tile.over_taps(x, weights, values, tap, turn.lines, planes)
 
         def taps(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             def block(carried: list[Value]) -> list[Value]:

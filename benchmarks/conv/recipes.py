@@ -33,6 +33,7 @@ def micro_recipe(layout: Layout, micro: Micro, bits: int, *, fused: bool) -> Rec
     common += (("blocks", micro.blocks), ("stride", step))
     # Said only where it is so, as above.
     common += (("between", True),) * reads_between(shape)
+    common += (("asked", True),) * (micro.asked > 0)
     each, planes = micro.columns * micro.blocks, planar(shape, tiling.lanes)
     turn = 1 if planes else unroll(tiling)
     looped = _looped(common, turn, turn * each)

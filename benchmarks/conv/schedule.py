@@ -8,18 +8,10 @@ from benchmarks.conv.ahead import asking
 from benchmarks.conv.entry import FILL, RECTIFY, Call, Micro, Unit
 from benchmarks.conv.layout import Layout
 from benchmarks.conv.places import Outputs, position_cost
+from roofline.physics.asking import planes_asked, rows_asked, weights_asked
 from roofline.physics.flat import flattened
 from roofline.physics.pieces import split
-from roofline.physics.spans import (
-    Slice,
-    Span,
-    asks,
-    row_blocks,
-    rows_asked,
-    slice_bytes,
-    slices,
-    spans,
-)
+from roofline.physics.spans import Slice, Span, row_blocks, slice_bytes, slices, spans
 from roofline.physics.tiling import groups_in_vector, halves, out_blocks, rows_at_once, takes_whole
 from roofline.records import ConvShape
 
@@ -168,7 +160,8 @@ class _At:
         tiling, group = self.layout.tiling, self.shape.group_in
         if tiling.strategy == "broadcast":
             full = takes_whole(self.shape, tiling.lanes, piece.depth, self.blocks)
-            return Micro(span.columns, self.blocks, relu=relu, whole=full)
+            asked = int(planes_asked(self.shape, tiling.lanes))
+            return Micro(span.columns, self.blocks, relu=relu, whole=full, asked=asked)
         first = 0
         if tiling.strategy == "permute" and not self.layout.indexed:
             first = self.part * groups_in_vector(self.shape, tiling.lanes) * group
@@ -194,7 +187,7 @@ class _At:
         """Return where the weights after a slice's begin, and what so many tiles ask for; bytes."""
         shape, tiling = self.shape, self.layout.tiling
         size, after = (slice_bytes(shape, tiling, one, self.blocks) for one in (piece, following))
-        return self._weights_start(piece) + size, after * asks(shape, tiling.lanes, tiles)
+        return self._weights_start(piece) + size, after * weights_asked(shape, tiling.lanes, tiles)
 
     def _fills(self, span: Span, columns: Iterable[int], *, ending: bool = False) -> Iterator[Call]:
         """Yield what begins some columns of a span with the bias alone, or ends them."""

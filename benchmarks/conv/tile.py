@@ -83,6 +83,16 @@ class Tile:
                 self.ask(behind, range(0, vectors * e.vector_bytes, LINE))
                 behind = e.advance(behind, x_row)
 
+    def _ask_planes(self, first: Value, ahead: Sequence[int], planes: Value | None) -> None:
+        def plane(carried: list[Value]) -> list[Value]:
+            self.ask(carried[0], ahead)
+            return [self.e.advance(carried[0], self.common(words.X_CHANNEL))]
+
+        if planes is None:
+            self.ask(first, ahead)
+        else:
+            self.e.loop(planes, [first], plane)
+
     def _ask_weights(self, first: Value) -> None:
         def turn(carried: list[Value]) -> list[Value]:
             self.ask(carried[0], range(0, ASKED, LINE))
@@ -130,11 +140,18 @@ class Tile:
         return carried[2:]
 
     def over_taps(
-        self, x: Value, weights: Value, values: list[Value], tap: Tap, ahead: Sequence[int]
+        self,
+        x: Value,
+        weights: Value,
+        values: list[Value],
+        tap: Tap,
+        ahead: Sequence[int],
+        planes: Value | None = None,
     ) -> list[Value]:
         """Run ``tap`` for each kernel row and column; it returns where its weights end.
 
-        Each row asks for the lines that lie `ahead` bytes from where the next tile's inputs begin.
+        Each row asks for the lines that lie `ahead` bytes from where the next tile's inputs begin:
+        in the first plane of channels, or in so many `planes`.
         """
         e, x_tile = self.e, self.word(words.X_TILE)
         x_row, x_tap = self.common(words.X_ROW), self.common(words.X_TAP)
@@ -145,7 +162,7 @@ class Tile:
             return [e.advance(carried[0], x_tap), after, *changed]
 
         def row(carried: list[Value]) -> list[Value]:
-            self.ask(e.advance(carried[0], x_tile), ahead)
+            self._ask_planes(e.advance(carried[0], x_tile), ahead, planes)
             changed = e.loop(taps, carried, one)[2:]
             return [e.advance(carried[0], x_row), e.advance(carried[1], weights_row), *changed]
 

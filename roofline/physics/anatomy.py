@@ -20,7 +20,7 @@ from roofline.records import ConvShape
 # In the order in which they are taken away: the name of a cause, and the fields of `Core` and of
 # `Rates` that make it cost nothing.
 CAUSES: tuple[tuple[str, Mapping[str, float], Mapping[str, float]], ...] = (
-    ("calls", {"call": 0.0, "exit": 0.0}, {}),
+    ("calls", {"call": 0.0, "short_call": 0.0, "exit": 0.0}, {}),
     ("chain", {"latency": 0.0, "window": math.inf}, {}),
     ("front end", {}, {"starts": math.inf}),
     # Permutations take turns with multiply-adds on pipes that both can use.

@@ -22,6 +22,7 @@ class Core:
         window: instructions under way at once: how far a core looks ahead of its oldest.
         call: cycles from one micro-kernel's last instruction to the next one's first, with the
             mispredicted branch that ends a loop.
+        short_call: the same where tiles end no loop, so that half of these branches are foreseen.
         exit: cycles that a mispredicted branch costs: one ends the loops of a tile.
         overlap: 1: traffic of our kernels comes after their time in the core, a tile's sums are
             loaded and stored after its other work. More: all that is beside arithmetic, and this
@@ -38,6 +39,7 @@ class Core:
     permutes: float
     arithmetic: float
     call: float
+    short_call: float
     source: str
     window: float = 224
     exit: float = 0
@@ -51,6 +53,7 @@ class Core:
 # loop otherwise than the last time costs about 16 on cores of this kind.
 _EXIT = 16
 _CALL = 9 + _EXIT
+_SHORT_CALL = 9 + _EXIT / 2
 _LLVM = "LLVM's scheduling models"
 _INTEL_512 = Core(
     latency=4,
@@ -59,6 +62,7 @@ _INTEL_512 = Core(
     permutes=1,
     arithmetic=2,
     call=_CALL,
+    short_call=_CALL,
     exit=_EXIT,
     source="Intel, Optimization Reference Manual, order 248966, and "
     f"{_LLVM} SkylakeServer, IceLake, SapphireRapids: 512-bit multiply-add on ports 0 and 5 (or 0 "
@@ -80,6 +84,7 @@ _ZEN3_256 = Core(
     permutes=2,
     arithmetic=3,
     call=_CALL,
+    short_call=_CALL,
     exit=_EXIT,
     window=256,
     source="AMD, optimization guide of Family 19h, pub. 56665: multiply-add on pipes 0 and 1, "
@@ -93,6 +98,7 @@ _ZEN4_512 = Core(
     permutes=1,
     arithmetic=1.5,
     call=_CALL,
+    short_call=_CALL,
     exit=_EXIT,
     source="AMD, optimization guide of Zen 4, pub. 57647: 512-bit instructions take two cycles of "
     "a 256-bit pipe (multiply-add on 0 and 1, permutation on 1 and 2), as do stores; that a "
@@ -109,8 +115,9 @@ _ZEN5_512 = replace(
     _ZEN4_256,
     source="AMD, optimization guide of Zen 5, pub. 58455, and AMD's scheduling model in GCC "
     "(zn4zn5.md): 512-bit pipes, multiply-add on 0 and 1, permutation on 1 and 2, a 512-bit store "
-    "on both store pipes; that permutations go to both of their pipes alike, overlap and "
-    "fetching down columns were timed on a Zen 5 server core",
+    "on both store pipes; that permutations go to both of their pipes alike, overlap, "
+    "short calls and fetching down columns were timed on a Zen 5 server core",
+    short_call=_SHORT_CALL,
     window=448,
     stolen=0.5,
     overlap=3,

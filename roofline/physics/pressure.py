@@ -105,6 +105,7 @@ def beside(
         arithmetic=math.inf,
         stolen=0,
         call=0,
+        short_call=0,
         exit=0,
         window=math.inf,
     )
@@ -139,7 +140,8 @@ class _Costs:
         start: of any instruction, in the front end.
         store: of a vector.
         latency: until a sum may be added to.
-        call, exit: of a call, and of a loop's unforeseen end.
+        call, short_call, exit: of a call, of one whose tiles end no loop, and of a loop's
+            unforeseen end.
         stolen: turns of a multiply-add that a permutation takes.
         window: instructions under way at once.
         beside: whether a tile's sums are loaded and stored beside other tiles' turns.
@@ -155,6 +157,7 @@ class _Costs:
     store: float
     latency: float
     call: float
+    short_call: float
     exit: float
     stolen: float
     window: float
@@ -173,6 +176,7 @@ def _costs(core: Core, rates: Rates) -> _Costs:
         store=1 / (core.stores * rates.hertz),
         latency=core.latency / rates.hertz,
         call=core.call / rates.hertz,
+        short_call=core.short_call / rates.hertz,
         exit=core.exit / rates.hertz,
         stolen=core.stolen,
         window=core.window,
@@ -184,8 +188,8 @@ def _unit(found: Counted, costs: _Costs) -> Unit:
     seconds = 0.0
     for one in found.calls:
         # The branch that ends the last tile's loops is the call's.
-        exits = (one.tiles - 1) * costs.exit if one.ends else 0.0
-        seconds += one.times * (one.tiles * _tile(one, costs) + exits + costs.call)
+        around = (one.tiles - 1) * costs.exit + costs.call if one.ends else costs.short_call
+        seconds += one.times * (one.tiles * _tile(one, costs) + around)
     return Unit(found.cost, seconds + found.asking * costs.start)
 
 

@@ -18,21 +18,12 @@ from roofline.physics.reach import Reach
 from roofline.physics.tiling import (
     Tiling,
     depth,
-    out_blocks,
     planar,
     row_length,
-    touched_taps,
     unroll,
 )
 from roofline.physics.workload import ITEM_BYTES, valid_taps
 from roofline.records import ConvShape
-
-# Bytes of weights that stay in any core's first cache level beside what passes by.
-_STAYING = 16 << 10
-# So few tiles of the same weights load about as much as they compute: who asked would load twice.
-_FEW_TILES = 8
-# Bytes of inputs that don't stay in a core's own caches.
-_PASSING = 1 << 20
 
 
 class Piece(NamedTuple):
@@ -266,28 +257,3 @@ def slice_bytes(shape: ConvShape, tiling: Tiling, piece: Slice, blocks: int) -> 
     """Return the bytes of a slice's weights, for so many blocks of outputs."""
     vectors = piece.blocks * piece.depth * math.prod(shape.kernel) * blocks
     return vectors * tiling.lanes * ITEM_BYTES[shape.dtype]
-
-
-def asks(shape: ConvShape, lanes: int, tiles: int) -> bool:
-    """Whether so many tiles of broadcast kernels ask for the weights after theirs.
-
-    Not where all stay in L1, nor where some are never used: taps that fall on no input; nor few.
-    """
-    if tiles <= _FEW_TILES:
-        return False
-    outputs, taps = shape.groups * out_blocks(shape, lanes) * lanes, math.prod(shape.kernel)
-    if outputs * shape.group_in * taps * ITEM_BYTES[shape.dtype] <= _STAYING:
-        return False
-    return touched_taps(shape) == taps
-
-
-def rows_asked(shape: ConvShape, tiling: Tiling) -> int:
-    """Return how many rows of inputs, behind its own, each depthwise tile asks for.
-
-    These are what the next row of outputs is the first to read: else all its tiles wait for them
-    in turn. None where inputs stay near, or rows of taps lie apart.
-    """
-    vectors = shape.batch * shape.groups * shape.height * shape.width
-    passing = vectors * ITEM_BYTES[shape.dtype] > _PASSING
-    together = tiling.strategy == "lanewise" and shape.dilation[0] == 1
-    return shape.stride[0] if together and passing else 0
