@@ -15,7 +15,15 @@ TILE = Tiling(strategy="broadcast", lanes=8, columns=4, blocks=2, rows=99, chunk
 
 
 def of(shape: ConvShape, **cut: int) -> list[Again]:
-    return list(again(shape, replace(TILE, **cut), 1))
+    """Return all but what the tiles of a part read again of its weights, which comes last."""
+    tiles = of_tiles(shape, **cut)
+    return [one for one in again(shape, replace(TILE, **cut), 1) if one != tiles]
+
+
+def of_tiles(shape: ConvShape, **cut: int) -> Again | None:
+    """Return what those tiles read, where there are several."""
+    several = shape.out_height * shape.out_width > TILE.columns
+    return again(shape, replace(TILE, **cut), 1)[-1] if several else None
 
 
 def test_one_tile_of_one_image_moves_nothing_again() -> None:
@@ -49,9 +57,25 @@ def test_sums_come_and_go_again_for_each_slice_of_channels() -> None:
 
 def test_a_team_s_caches_hold_the_weights_once_a_thread() -> None:
     shape = replace(conv(16, 16, 8, 3), batch=4)
-    (one,), (two,) = (again(shape, TILE, threads) for threads in (1, 2))
-    assert two.footprint == 2 * one.footprint
-    assert two.traffic == one.traffic
+    for one, two in zip(*(again(shape, TILE, threads) for threads in (1, 2)), strict=True):
+        assert two.footprint == 2 * one.footprint
+        assert two.traffic == one.traffic
+
+
+def test_each_register_tile_reads_its_slice_of_weights_again() -> None:
+    """Eight rows of two tiles: two parts, of each of which the first reads them from elsewhere."""
+    found = of_tiles(conv(16, 32, 8, 3, padding=(0, 0), height=10, width=10), rows=4, chunk=1)
+    assert found is not None
+    assert found.traffic.read == 4 * 16 * 32 * 9 * (8 * 2 - 2)
+    # A slice of eight channels, for a tile of two vectors.
+    assert found.footprint == 4 * 8 * 16 * 9
+
+
+def test_rows_of_taps_on_padding_are_not_read_again() -> None:
+    """Of three rows the outer ones miss one row of taps of three: seven of nine are read."""
+    found = of_tiles(conv(16, 16, 3, 3))
+    assert found is not None
+    assert found.traffic.read == int(4 * 16 * 16 * 9 * (7 / 3 - 1))
 
 
 @pytest.mark.parametrize(

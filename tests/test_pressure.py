@@ -33,7 +33,8 @@ from tests.builders import make_machine
 from tests.reference import reference
 from tests.tilings import AVX2, AVX512, chosen, conv, legal
 
-ZEN4, ZEN5 = CORES["Zen 4", 512], CORES["Zen 5", 512]
+# As if ports never got in each other's way, so that the busiest one alone can be counted.
+ZEN4, ZEN5 = CORES["Zen 4", 512], replace(CORES["Zen 5", 512], ports=math.inf)
 # A clock of one hertz: seconds are cycles.
 HALF, FULL = Rates(multiplies=1, loads=1, hertz=1), Rates(multiplies=2, loads=2, hertz=1)
 FREE = Core(
@@ -205,6 +206,21 @@ def test_only_taps_with_an_input_are_loaded_and_wait_for_each_other() -> None:
     slow = Rates(multiplies=1e9, loads=1, hertz=1)
     assert core_seconds(shape, tile, FREE, slow, 1) == pytest.approx(7 * 1 + 1)
     assert core_seconds(shape, tile, replace(FREE, latency=5), EASY, 1) == pytest.approx(7 * 5)
+
+
+def test_ports_that_are_equally_busy_get_in_each_other_s_way() -> None:
+    """Two vectors by two columns: four multiply-adds a channel, four loads; sums beside them."""
+    tile = Tiling(strategy="broadcast", lanes=16, columns=2, blocks=2, chunk=64)
+    shape = conv(1024, 32, 1, 1, height=1, width=2)
+    core = replace(FREE, overlap=3)
+    fast = Rates(multiplies=1, loads=1, hertz=1)
+    alone = core_seconds(shape, tile, core, fast, 1)
+    even = core_seconds(shape, tile, replace(core, broadcasts=1, ports=8), fast, 1)
+    assert even == pytest.approx(4 * 1024 * 2 ** (1 / 8), rel=1e-3)
+    # One that is busy for half as long hardly does.
+    half = core_seconds(shape, tile, replace(core, broadcasts=1e9, ports=8), fast, 1)
+    assert alone == 4 * 1024
+    assert alone < half < 1.001 * alone
 
 
 def test_arithmetic_and_loads_are_told_apart() -> None:

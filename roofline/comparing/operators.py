@@ -139,6 +139,7 @@ class Operators(Runner):
                 again=again(shape, cut, self.threads),
                 beside=self._beside(layer, cut, core),
                 overlap=self._core.overlap,
+                far_overlap=self._core.far_overlap,
             ),
         )
         if not self.natural:

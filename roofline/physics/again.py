@@ -1,17 +1,19 @@
 """What a convolution reads and writes again: tensors that nearer caches lost since their last use.
 
 Our kernels go image by image, part of the rows by part, tile of output channels by tile, slice of
-input channels by slice. So weights come again for each part of each image, inputs for each tile of
-output channels, sums for each slice: from whichever level holds what passes between two uses. Lanes
-of a stride share cache lines with what lies between them, which moves, too.
+input channels by slice, and register tile by register tile. So weights come again for each part of
+each image, a slice's for each register tile, inputs for each tile of output channels, sums for each
+slice: from whichever level holds what passes between two uses. Lanes of a stride share cache lines
+with what lies between them, which moves, too.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roofline.physics.cropped import cropped
-from roofline.physics.flat import flattened
-from roofline.physics.spans import row_blocks, slices
+from roofline.physics.flat import flattened, is_flat
+from roofline.physics.pieces import piece_count
+from roofline.physics.spans import row_blocks, rows_of_all, slices
 from roofline.physics.tiling import (
     Tiling,
     by_output,
@@ -44,6 +46,8 @@ def again(shape: ConvShape, tiling: Tiling, threads: int) -> Sequence[Again]:
     found = [_weights(tensors, threads)]
     if by_output(shape, tiling.lanes):
         found += [_inputs(tensors, threads), _sums(tensors, threads)]
+    if tiling.strategy == "broadcast":
+        found.append(_slices(tensors, threads))
     return [one for one in found if one.traffic.total > 0]
 
 
@@ -87,6 +91,7 @@ class _Tensors:
         parts: of the rows, of all images.
         tiles: of output channels of a group.
         pieces: slices of its input channels.
+        uses: register tiles that go through all taps, of all images.
 
     """
 
@@ -97,6 +102,7 @@ class _Tensors:
     parts: int
     tiles: int
     pieces: int
+    uses: float
 
 
 def _tensors(shape: ConvShape, tiling: Tiling) -> _Tensors:
@@ -113,7 +119,17 @@ def _tensors(shape: ConvShape, tiling: Tiling) -> _Tensors:
         parts=shape.batch * len(list(row_blocks(flattened(shape), tiling))),
         tiles=-(-deep // tiling.blocks),
         pieces=len(slices(shape, tiling)) if tiling.strategy == "broadcast" else 1,
+        uses=shape.batch * _uses(shape, tiling),
     )
+
+
+def _uses(shape: ConvShape, tiling: Tiling) -> float:
+    """Return the register tiles of an image, those that miss rows of taps counted in part."""
+    flat = flattened(shape)
+    if is_flat(flat):
+        return rows_of_all(flat, tiling)
+    rows = counts(shape, 0)
+    return rows.executed / max(1, rows.taps) * piece_count(shape.out_width, tiling.columns)
 
 
 def _weights(t: _Tensors, threads: int) -> Again:
@@ -121,6 +137,13 @@ def _weights(t: _Tensors, threads: int) -> Again:
     read = t.weights * (t.parts - 1)
     passing = t.weights + (t.inputs + t.outputs) / t.parts
     return Again(Traffic(read=read, written=0), min(threads, t.parts) * passing)
+
+
+def _slices(t: _Tensors, threads: int) -> Again:
+    """Return what register tiles read of a slice's weights, but for the first one of each part."""
+    read = int(t.weights * max(0, t.uses - t.parts))
+    passing = t.weights / t.groups / t.tiles / t.pieces
+    return Again(Traffic(read=read, written=0), threads * passing)
 
 
 def _inputs(t: _Tensors, threads: int) -> Again:

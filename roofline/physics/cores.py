@@ -1,5 +1,6 @@
 """What cores do in a cycle that a calibration doesn't measure, with its source."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,9 @@ class Core:
         overlap: 1: traffic of our kernels comes after their time in the core, a tile's sums are
             loaded and stored after its other work. More: all that is beside arithmetic, and this
             is the power with which the two add up.
+        far_overlap: that power where traffic goes to memory.
+        ports: the power with which a tile's busiest ports add up, where work overlaps: those that
+            are about equally busy get in each other's way.
         taken: share of the time of loads and stores that traffic can't use, where work overlaps.
         columns: whether hardware fetches ahead where each load is a row of the image further on.
         source: citation.
@@ -45,6 +49,8 @@ class Core:
     exit: float = 0
     stolen: float = 0
     overlap: float = 1
+    far_overlap: float = 1
+    ports: float = math.inf
     taken: float = 0
     columns: bool = False
 
@@ -121,6 +127,8 @@ _ZEN5_512 = replace(
     window=448,
     stolen=0.5,
     overlap=3,
+    far_overlap=2,
+    ports=8,
     taken=0.75,
     columns=True,
 )

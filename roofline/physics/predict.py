@@ -56,6 +56,7 @@ class Moving:
             those in which loads and stores are in traffic's way, by the same names as the in-core
             time; None: traffic comes after it.
         overlap: the power with which arithmetic, and loads, stores and traffic, add up.
+        far_overlap: the same where memory takes part.
 
     """
 
@@ -64,6 +65,7 @@ class Moving:
     again: Sequence[Again] = ()
     beside: Mapping[str, tuple[float, float]] | None = None
     overlap: float = 1
+    far_overlap: float = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,18 +222,20 @@ def _additive(question: _Question, beyond: Sequence[Moved] | None, pick: Pick) -
     core, levels = _core(question.core, pick), dict[str, float]()
     for level, seconds in beyond:
         levels[level] = levels.get(level, 0.0) + seconds[pick]
-    seen = _seen(question, core, sum(levels.values()))
+    moving = question.moving
+    overlap = moving.far_overlap if levels.get(MEMORY) else moving.overlap
+    seen = _seen(question, core, sum(levels.values()), overlap)
     terms = {"compute": core, **{name: seen * one for name, one in levels.items()}}
     terms["overhead"] = question.overhead
     return _Estimate(seconds=sum(terms.values()), terms=terms)
 
 
-def _seen(question: _Question, core: float, moving: float) -> float:
+def _seen(question: _Question, core: float, moving: float, overlap: float) -> float:
     """Return the share of traffic's time that lies beside none in the core.
 
     With p the overlap, both take (arithmetic^p + (loads and stores + traffic)^p)^(1/p) together.
     """
-    beside, overlap = question.moving.beside, question.moving.overlap
+    beside = question.moving.beside
     if beside is None or question.core is None or not moving:
         return 1.0
     name = next(name for name, seconds in question.core.items() if seconds == core)

@@ -144,6 +144,7 @@ class _Costs:
             unforeseen end.
         stolen: turns of a multiply-add that a permutation takes.
         window: instructions under way at once.
+        ports: the power with which busy ports add up.
         beside: whether a tile's sums are loaded and stored beside other tiles' turns.
 
     """
@@ -161,6 +162,7 @@ class _Costs:
     exit: float
     stolen: float
     window: float
+    ports: float
     beside: bool
 
 
@@ -180,6 +182,7 @@ def _costs(core: Core, rates: Rates) -> _Costs:
         exit=core.exit / rates.hertz,
         stolen=core.stolen,
         window=core.window,
+        ports=core.ports,
         beside=core.overlap > 1,
     )
 
@@ -196,7 +199,8 @@ def _unit(found: Counted, costs: _Costs) -> Unit:
 def _tile(one: Calls, costs: _Costs) -> float:
     """Return the seconds of a tile: its turns on the busiest port or as a chain, and its sums.
 
-    Sums are loaded and stored before and after the turns, or beside those of other tiles.
+    Sums are loaded and stored before and after the turns, or beside those of other tiles; then
+    ports that are about equally busy get in each other's way.
     """
     load, start, store = (
         one.sums * costs.load,
@@ -216,8 +220,18 @@ def _tile(one: Calls, costs: _Costs) -> float:
     starts = turns * (step.starts * costs.start)
     chain = _chain(one, step, costs)
     if costs.beside:
-        return max(chain, arithmetic, loads + load, starts + start, store)
+        busiest = _together((chain, arithmetic, loads + load, store), costs.ports)
+        return max(busiest, starts + start)
     return max(chain, arithmetic, loads, starts) + max(load, start, store)
+
+
+def _together(seconds: Sequence[float], power: float) -> float:
+    """Return how long what runs side by side takes: (a^p + b^p + ...)^(1/p)."""
+    longest = max(seconds)
+    if not longest or math.isinf(power):
+        return longest
+    total = math.fsum(math.pow(one / longest, power) for one in seconds)
+    return longest * math.pow(total, 1 / power)
 
 
 def _chain(one: Calls, step: Step, costs: _Costs) -> float:
