@@ -78,9 +78,10 @@ def _between(shape: ConvShape, tiling: Tiling) -> int:
     item, lanes = ITEM_BYTES[shape.dtype], tiling.lanes
     place = item if planar(shape, lanes) else lanes * item
     rows, columns = (counts(shape, axis).touched for axis in (0, 1))
-    lines = touched_lines(shape, place, LINE_BYTES)
+    # What lies beside a row in its first and last line is the rows before and after it.
+    across = min(touched_lines(shape, place, LINE_BYTES) * LINE_BYTES, shape.width * place)
     planes = shape.batch * (input_lanes(shape, lanes) * item // place)
-    return planes * rows * max(0, lines * LINE_BYTES - columns * place)
+    return planes * rows * max(0, across - columns * place)
 
 
 @dataclass(frozen=True, slots=True)
