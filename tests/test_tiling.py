@@ -265,18 +265,27 @@ def test_a_core_s_share_of_a_second_level_counts() -> None:
 
 
 def test_inputs_have_all_of_the_second_level_where_weights_pass_through_it_anyway() -> None:
-    """Each part of the rows reads all weights again: 400 KB of inputs in one part, or in three."""
-    few, many = (choose(conv(512, out, 14), AVX2, machine(l2=512 * KIB)) for out in (16, 512))
-    assert many.rows == 14
-    assert few.rows == 5
+    """Each part of the rows reads all weights again: 400 KB of inputs in one part, or in two."""
+    few, many = (choose(conv(128, out, 28), AVX2, machine(l2=512 * KIB)) for out in (48, 512))
+    assert many.rows == 28
+    assert few.rows == 14
 
 
 def test_a_block_of_rows_fits_half_of_the_second_level() -> None:
-    tall = conv(64, 64, 224)
+    tall = conv(64, 128, 224)
     cut = choose(tall, AVX512, machine(l2=1024 * KIB))
     assert (cut.rows + 3) * 224 * 64 * 4 <= 512 * KIB
     assert cut.rows < choose(tall, AVX512, machine(l2=2048 * KIB)).rows
     assert choose(conv(64, 64, 14), AVX512, MACHINE).rows == 14
+
+
+def test_inputs_that_one_tile_of_output_channels_reads_need_no_cache() -> None:
+    """Then sums stay, which each slice of input channels adds to: of 54 rows, 512 KiB have room."""
+    shape = conv(186, 5, 214, 1, stride=(2, 2))
+    one = choose(shape, AVX512, machine(l2=1024 * KIB))
+    assert one.rows == 54
+    assert one.rows * 107 * 64 <= 512 * KIB
+    assert choose(replace(shape, out_channels=160), AVX512, machine(l2=1024 * KIB)).rows < 4
 
 
 @given(case=chosen())

@@ -214,10 +214,16 @@ def _chunk(shape: ConvShape, tiling: Tiling, caches: Mapping[int, int]) -> int:
 
 
 def _rows(shape: ConvShape, tiling: Tiling, cache: int) -> int:
-    """Return how many rows (or tiles of a flattened one) keep their input in the cache."""
+    """Return how many rows (or tiles of a flattened one) keep their input in the cache.
+
+    Of inputs that no second tile of output channels reads, the sums stay instead.
+    """
     item = ITEM_BYTES[shape.dtype]
     depth = shape.group_in if by_output(shape, tiling.lanes) else tiling.lanes
-    if is_flat(shape):
+    if tiling.strategy == "broadcast" and out_blocks(shape, tiling.lanes) <= tiling.blocks:
+        wide = tiling.columns if is_flat(shape) else shape.out_width
+        step, halo = wide * tiling.blocks * tiling.lanes * item, 0
+    elif is_flat(shape):
         wide = tiling.lanes if tiling.strategy == "positions" else 1
         step, halo = tiling.columns * wide * depth * item, 0
     else:
