@@ -262,7 +262,7 @@ def test_slices_cover_the_depth_once(case: tuple[ConvShape, Tiling]) -> None:
 
 def test_slices_are_chunks_of_whole_blocks_and_then_the_rest() -> None:
     tiling = Tiling(strategy="broadcast", lanes=16, columns=14, chunk=2)
-    assert slices(conv(54, 64, 7), tiling) == [
+    assert slices(conv(55, 64, 7), tiling) == [
         Slice(block=0, blocks=2, turns=4, depth=16, start=0),
         Slice(block=2, blocks=1, turns=4, depth=16, start=32),
         Slice(block=3, blocks=1, turns=2, depth=8, start=48),

@@ -404,6 +404,27 @@ def test_where_hardware_follows_columns_tiles_go_down_them(shape: ConvShape, alo
     assert choose(shape, AVX512, FOLLOWED).along == along
 
 
+@pytest.mark.parametrize(
+    ("channels", "kernel", "lanes", "planes"),
+    [
+        # One more or two than whole turns of four, or 1x1, up to four blocks on the widest vectors.
+        (17, 3, 16, True),
+        (54, 3, 16, True),
+        (55, 3, 16, False),
+        (24, 3, 16, False),
+        (24, 1, 16, True),
+        (55, 1, 16, True),
+        (32, 1, 16, False),
+        (66, 1, 16, False),
+        (18, 1, 8, False),
+    ],
+)
+def test_what_blocks_of_channels_leave_over_decides_on_planes(
+    channels: int, kernel: int, lanes: int, planes: bool
+) -> None:
+    assert tiling.planar(conv(channels, 64, 56, kernel), lanes) == planes
+
+
 def test_planes_are_for_dense_groups_below_a_vector() -> None:
     assert tiling.planar(conv(3, 64, 224), 16)
     assert not tiling.planar(conv(16, 64, 224), 16)
@@ -412,7 +433,7 @@ def test_planes_are_for_dense_groups_below_a_vector() -> None:
     assert tiling.depth(shape, cut) == 6
     assert tiling.input_lanes(shape, 16) == 6
     assert tiling.input_lanes(shape, 4) == 8
-    wide = conv(18, 64, 56)
+    wide = conv(19, 64, 56)
     assert tiling.depth(wide, choose(wide, AVX512, MACHINE)) == 20
     assert tiling.input_lanes(wide, 16) == 32
 
@@ -437,8 +458,8 @@ def test_a_kernel_moves_at_least_what_the_shape_touches(shape: ConvShape, lanes:
 
 
 def test_empty_lanes_are_moved_in_every_tensor() -> None:
-    """17 channels lie in two vectors of 16; weights are kept for 20 of the inputs."""
-    shape = conv(17, 17, 5, bias=True)
+    """19 channels lie in two vectors of 16; weights are kept for 20 of the inputs."""
+    shape = conv(19, 19, 5, bias=True)
     inside = tiling.traffic(shape, 16)
     assert inside.written == 25 * 32 * 4
     assert inside.read == (25 * 32 + 9 * 32 * 20 + 32) * 4
