@@ -10,7 +10,7 @@ from benchmarks.conv.lanes import pattern
 from benchmarks.conv.layout import Layout
 from roofline.physics import tiling
 from roofline.physics.pieces import split
-from roofline.physics.tiling import Tiling
+from roofline.physics.tiling import Tiling, planar
 from roofline.records import ConvShape
 from tests.conv_walk import little
 from tests.tilings import legal
@@ -122,7 +122,7 @@ def one_by_one(layout: Layout, weights: np.ndarray) -> Iterator[float]:
         spread = layout.tiling.strategy == "spread"
         yield from (_spread if spread else _where_channels_are_lanes)(layout, weights)
         return
-    planes = shape.group_in < lanes
+    planes = planar(shape, lanes)
     depth = shape.group_in if planes else -(-shape.group_in // min(4, lanes)) * min(4, lanes)
     step = depth if planes else lanes
     per_group = -(-shape.group_out // lanes)

@@ -425,6 +425,13 @@ def test_what_blocks_of_channels_leave_over_decides_on_planes(
     assert tiling.planar(conv(channels, 64, 56, kernel), lanes) == planes
 
 
+def test_planes_do_not_fall_on_the_same_sets_of_a_cache() -> None:
+    """128 x 128 single values are a way of 64 KiB, 64 x 64 a quarter of it."""
+    for size, channels, planes in ((128, 24, True), (128, 40, False), (64, 63, True)):
+        assert tiling.planar(conv(channels, 64, size, 1), 16) == planes
+    assert tiling.planar(conv(40, 64, 127, 1), 16)
+
+
 def test_planes_are_for_dense_groups_below_a_vector() -> None:
     assert tiling.planar(conv(3, 64, 224), 16)
     assert not tiling.planar(conv(16, 64, 224), 16)

@@ -79,19 +79,16 @@ def build_broadcast(
     `stride` is in elements, between the inputs of neighbouring columns; `unroll` channels that
     lie side by side make one turn (1 where channels lie in planes). After `relu` nothing is added.
     Where `held` the compiler loads nothing ahead within a turn, for which registers may not do;
-    with `between` taps read what a stride lies over; `asked`: the next tile's inputs are asked for
-    in every plane.
+    with `between` taps read what a stride lies over; with `asked` it asks in every plane.
     """
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
         tile = Tile(e, entry, columns, blocks, relu=relu)
-        column = stride * ITEM_BYTES[dtype]
-        turn = _Turn(e, fused, columns, blocks, column, unroll, held=held, between=between)
+        step = stride * ITEM_BYTES[dtype]
+        turn = _Turn(e, fused, columns, blocks, step, unroll, held=held, between=between)
         channels, x_channel = tile.word(words.CHANNELS), tile.common(words.X_CHANNEL)
-        blocks_in, x_block = tile.word(words.CHANNEL_BLOCKS), tile.common(words.X_BLOCK)
-        weights_block = tile.word(words.WEIGHTS_BLOCK)
-        planes = channels if asked else None
+        x_block, weights_block = tile.common(words.X_BLOCK), tile.word(words.WEIGHTS_BLOCK)
 
         def channel(carried: list[Value]) -> list[Value]:
             x, weights, *values = carried
@@ -105,10 +102,11 @@ def build_broadcast(
         def taps(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             def block(carried: list[Value]) -> list[Value]:
                 x, weights, *values = carried
+                planes = channels if asked else None
                 changed = tile.over_taps(x, weights, values, tap, turn.lines, planes)
                 return [e.advance(x, x_block), e.advance(weights, weights_block), *changed]
 
-            return e.loop(blocks_in, [x, weights, *values], block)[2:]
+            return e.loop(tile.word(words.CHANNEL_BLOCKS), [x, weights, *values], block)[2:]
 
         tile.run(taps, ahead=True)
 
@@ -132,16 +130,15 @@ def build_whole(
     """Make the broadcast kernel without a loop over channels, for two blocks of outputs or more.
 
     Each block (or all planes, if `planar`) has so many `channels`. With a `single` tap there is no
-    loop over rows and taps, either: up to a seventh fewer instructions. Other arguments are those
-    of `build_broadcast`.
+    loop over rows and taps, either: a seventh fewer instructions. The rest as in `build_broadcast`.
     """
 
     def emit(builder: Any, entry: Value) -> None:
         e = Emitter(builder, dtype, bits)
         tile = Tile(e, entry, columns, blocks, relu=relu)
         plane = tile.common(words.X_CHANNEL) if planar else None
-        column = stride * ITEM_BYTES[dtype]
-        turn = _Turn(e, fused, columns, blocks, column, channels, plane, between=between)
+        step = stride * ITEM_BYTES[dtype]
+        turn = _Turn(e, fused, columns, blocks, step, channels, plane, between=between)
         x_block, weights_block = tile.common(words.X_BLOCK), tile.word(words.WEIGHTS_BLOCK)
 
         def tap(x: Value, weights: Value, values: list[Value]) -> tuple[Value, list[Value]]:
@@ -152,15 +149,14 @@ def build_whole(
             return tap(x, weights, values)[1]
 
         def every(x: Value, weights: Value, values: list[Value]) -> list[Value]:
-            planes = e.integer(channels) if asked else None
-            return tile.over_taps(x, weights, values, tap, turn.lines, planes)
+            counted = e.integer(channels) if asked else None
+            return tile.over_taps(x, weights, values, tap, turn.lines, counted)
 
         def taps(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             def block(carried: list[Value]) -> list[Value]:
                 changed = (one if single else every)(carried[0], carried[1], carried[2:])
-                steps = (x_block, turn.weights if single else weights_block)
-                ahead = [e.advance(a, s) for a, s in zip(carried[:2], steps, strict=True)]
-                return [*ahead, *changed]
+                step_on = turn.weights if single else weights_block
+                return [e.advance(carried[0], x_block), e.advance(carried[1], step_on), *changed]
 
             return e.loop(tile.word(words.CHANNEL_BLOCKS), [x, weights, *values], block)[2:]
 

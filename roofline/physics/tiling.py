@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from roofline.physics.cropped import cropped
 from roofline.physics.isa import Vector
+from roofline.physics.planes import few_channels
 from roofline.physics.positions import by_position, row_vectors
 from roofline.physics.reach import Reach
 from roofline.physics.workload import ITEM_BYTES, conv_work, counts
@@ -21,8 +22,8 @@ from roofline.records import ConvShape, Scalar, Traffic
 # fewer of a narrow tile, which hardly stops loading weights: each load in its code follows a stride
 # of its own, and hardware fetches ahead for a few.
 UNROLL, _NARROW, _FEW_COLUMNS = 4, 2, 2
-# Channel planes that are read without a loop over them; blocks of channels that may be planes.
-MOST_PLANES, _FEW_BLOCKS = 4, 4
+# Channel planes that are read without a loop over them.
+MOST_PLANES = 4
 # Kernel rows of a depthwise tile that follow each other without a loop.
 MOST_ROWS = 3
 # Bits of a vector in which instructions move lanes within each half as they load.
@@ -157,22 +158,9 @@ def rows_at_once(shape: ConvShape, tiling: Tiling) -> int:
 def planar(shape: ConvShape, lanes: int) -> bool:
     """Whether kernels read channel planes: of positions, or of a group with few channels."""
     kind = strategy(shape, lanes)
-    return kind == "positions" or (kind in ("broadcast", "spread") and _few(shape, lanes))
-
-
-def _few(shape: ConvShape, lanes: int) -> bool:
-    """Whether a group has too few input channels for blocks of them.
-
-    What a few blocks leave over would be a slice of its own, filled up to a whole turn, whose sums
-    come and go once more. Planes have neither, but a loop over single channels, which costs nothing
-    where vectors are wide; and many taps read many of them again.
-    """
-    if shape.group_in < lanes:
-        return True
-    widest = 8 * lanes * ITEM_BYTES[shape.dtype] >= _WIDEST
-    if not widest or shape.group_in > _FEW_BLOCKS * lanes or shape.group_in % lanes == 0:
-        return False
-    return shape.kernel == (1, 1) or 0 < shape.group_in % UNROLL <= UNROLL // 2
+    return kind == "positions" or (
+        kind in ("broadcast", "spread") and few_channels(shape, lanes, UNROLL)
+    )
 
 
 def reads_between(shape: ConvShape) -> bool:
