@@ -321,6 +321,26 @@ def test_floors_grow_with_the_distance_from_the_core() -> None:
     assert [known[name, 1] for name in chain] == [0.02, 0.05, 0.1, 0.15, 0.2, 0.25]
 
 
+@pytest.mark.parametrize(
+    ("level", "direction", "floor"),
+    [
+        ("L3", "read", 0.1),
+        ("L3", "triad", 0.1),
+        # Others that share a last level slow stores to it down for minutes, and what holds them.
+        ("L3", "write", 0.3),
+        ("L3", "copy", 0.3),
+        ("L3", "update", 0.3),
+        ("L2", "write", 0.1),
+        ("L1", "write", 0.05),
+    ],
+)
+def test_stores_to_a_level_that_others_share_may_differ(
+    level: str, direction: str, floor: float
+) -> None:
+    first = next(one for one in reference().ceilings if one.name == "l2-read")
+    assert floor_of(replace(first, level=level, direction=direction)) == floor
+
+
 def test_other_code_is_said_of_the_row_and_of_the_whole() -> None:
     calibration = reference()
     first, *rest = calibration.measurements
