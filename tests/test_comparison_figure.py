@@ -45,6 +45,15 @@ def test_labels_stay_apart_however_wrong_predictions_are(width: float) -> None:
     assert outside(figure) == []
 
 
+def test_a_time_at_the_end_of_its_axis_stays_inside_the_figure() -> None:
+    figure = drawn(many(default_sweep()), build.calibration())
+    axes = figure.axes[1]
+    axes.set_xlim(1e-6, 1e-2)
+    figure.canvas.draw()
+    (last,) = (one for one in axes.get_xticklabels() if one.get_text() == "10 ms")
+    assert last.get_window_extent().x1 < figure.bbox.x1
+
+
 @pytest.mark.parametrize("suffix", [".svg", ".png"])
 def test_the_same_report_gives_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     one = many(default_sweep())

@@ -22,7 +22,7 @@ from roofline.view.scene import Line, Role, Scene, roofline_scene
 INCHES = (13.6, 6.1)
 HEIGHT = 0.71
 LEFT = (0.08, 0.13, 0.4, HEIGHT)
-RIGHT = (0.669, 0.13, HEIGHT * INCHES[1] / INCHES[0], HEIGHT)
+RIGHT = (0.66, 0.13, HEIGHT * INCHES[1] / INCHES[0], HEIGHT)
 GUTTER = 0.39
 NOTE_LETTERS = 21
 # Below the slowest operator stands the row of knees.
