@@ -119,6 +119,7 @@ def test_edges_where_rows_in_a_line_would_spill_are_right(
         "24x110x113 -> 96, 3x3 p1 g3",
         "6x211x214 -> 32, 3x5 s2",
         "10x131x129 -> 32, 3x3 p1 g2 n2 f64",
+        "3x311x313 -> 32, 1x1 s2",
     ],
 )
 def test_layers_that_ask_for_rows_or_planes_are_right(

@@ -137,6 +137,7 @@ def build_whole(
         e = Emitter(builder, dtype, bits)
         tile = Tile(e, entry, columns, blocks, relu=relu)
         plane = tile.common(words.X_CHANNEL) if planar else None
+        planes = e.integer(channels) if asked else None
         step = stride * ITEM_BYTES[dtype]
         turn = _Turn(e, fused, columns, blocks, step, channels, plane, between=between)
         x_block, weights_block = tile.common(words.X_BLOCK), tile.word(words.WEIGHTS_BLOCK)
@@ -145,12 +146,11 @@ def build_whole(
             return e.advance(weights, turn.weights), turn.run(x, weights, values)
 
         def one(x: Value, weights: Value, values: list[Value]) -> list[Value]:
-            tile.ask(e.advance(x, tile.word(words.X_TILE)), turn.lines)
+            tile.ask_planes(e.advance(x, tile.word(words.X_TILE)), turn.lines, planes)
             return tap(x, weights, values)[1]
 
         def every(x: Value, weights: Value, values: list[Value]) -> list[Value]:
-            counted = e.integer(channels) if asked else None
-            return tile.over_taps(x, weights, values, tap, turn.lines, counted)
+            return tile.over_taps(x, weights, values, tap, turn.lines, planes)
 
         def taps(x: Value, weights: Value, values: list[Value]) -> list[Value]:
             def block(carried: list[Value]) -> list[Value]:

@@ -83,7 +83,9 @@ class Tile:
                 self.ask(behind, range(0, vectors * e.vector_bytes, LINE))
                 behind = e.advance(behind, x_row)
 
-    def _ask_planes(self, first: Value, ahead: Sequence[int], planes: Value | None) -> None:
+    def ask_planes(self, first: Value, ahead: Sequence[int], planes: Value | None) -> None:
+        """Ask for such lines of the first plane of channels, or of so many `planes`."""
+
         def plane(carried: list[Value]) -> list[Value]:
             self.ask(carried[0], ahead)
             return [self.e.advance(carried[0], self.common(words.X_CHANNEL))]
@@ -162,7 +164,7 @@ class Tile:
             return [e.advance(carried[0], x_tap), after, *changed]
 
         def row(carried: list[Value]) -> list[Value]:
-            self._ask_planes(e.advance(carried[0], x_tile), ahead, planes)
+            self.ask_planes(e.advance(carried[0], x_tile), ahead, planes)
             changed = e.loop(taps, carried, one)[2:]
             return [e.advance(carried[0], x_row), e.advance(carried[1], weights_row), *changed]
 
