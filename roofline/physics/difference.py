@@ -114,7 +114,7 @@ def _judged(pairs: Sequence[Pair], *, virtual: bool) -> tuple[Difference, ...]:
     ]
     passed = ranks.significant([one.contrast.p for one in beside], _AMONG_ROUNDS)
     rows = [
-        _row(pair, one, beyond_chance=told, among=len(pairs))
+        _row(pair, one, beyond_chance=told, among=len(pairs), virtual=virtual)
         for pair, one, told in zip(pairs, beside, passed, strict=True)
     ]
     return (*moved, *rows)
@@ -225,7 +225,9 @@ def _verdict_of(family: _Family, *, among: int) -> tuple[Outcome, str]:
     return verdicts.verdict(seen)
 
 
-def _row(pair: Pair, beside: _Beside, *, beyond_chance: bool, among: int) -> Difference:
+def _row(
+    pair: Pair, beside: _Beside, *, beyond_chance: bool, among: int, virtual: bool
+) -> Difference:
     told, shared = beside.contrast, beside.shared
     row = Difference(
         kind=pair.ceiling.kind,
@@ -239,7 +241,7 @@ def _row(pair: Pair, beside: _Beside, *, beyond_chance: bool, among: int) -> Dif
         p=told.p,
         peak=pair.peak,
         shared=shared,
-        floor=floor_of(pair.ceiling),
+        floor=floor_of(pair.ceiling, virtual=virtual),
         rounds=_rounds(pair),
         same_code=_same_code(pair),
     )

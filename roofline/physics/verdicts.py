@@ -36,8 +36,9 @@ FLOORS: Mapping[Kind, float] = {
 TEAM_COMPUTE = 0.05
 LEVEL_FLOORS: Mapping[str, float] = {"L1": 0.05, "DRAM": 0.15}
 OTHER_LEVELS = 0.1
-# Stores to a last level that others share go at one of two speeds for minutes, on an unchanged
-# machine: of eleven calibrations in an hour the extremes lay 27 % apart (docs/performance.md).
+# Stores to a last level that other guests share go at one of two speeds for minutes, on an
+# unchanged machine: of eleven calibrations in an hour the extremes lay 27 % apart
+# (docs/performance.md).
 SHARED_LEVEL, SHARED_STORES, _STORING = "L3", 0.3, ("write", "copy", "update")
 # The same of typical values and best windows together (their geometric mean): about half of what a
 # slow-down by 15 % is, so that neither chance nor what it hides is large (docs/performance.md).
@@ -81,9 +82,9 @@ class Evidence:
     scatter: float | None = None
 
 
-def floor_of(ceiling: Ceiling) -> float:
-    """Return how far two calibrations of an unchanged machine may be apart in a ceiling."""
-    if ceiling.level == SHARED_LEVEL and ceiling.direction in _STORING:
+def floor_of(ceiling: Ceiling, *, virtual: bool) -> float:
+    """Return how far two calibrations of an unchanged machine, or guest, may be apart."""
+    if virtual and ceiling.level == SHARED_LEVEL and ceiling.direction in _STORING:
         return SHARED_STORES
     if ceiling.level is not None and ceiling.kind != "capacity":
         return LEVEL_FLOORS.get(ceiling.level, OTHER_LEVELS)
