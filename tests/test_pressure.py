@@ -15,16 +15,18 @@ from benchmarks.conv.tables import share
 from roofline.physics import datasheet
 from roofline.physics.cores import CORES, Core, core_of
 from roofline.physics.cropped import cropped
+from roofline.physics.dealing import dealt
 from roofline.physics.isa import Vector
+from roofline.physics.owners import owners
 from roofline.physics.pressure import (
     Rates,
-    Unit,
     beside,
     core_seconds,
     loads,
     rates,
-    units,
+    unit_seconds,
 )
+from roofline.physics.tally import counted
 from roofline.physics.tiling import Tiling, lanes_of
 from roofline.physics.workload import conv_work
 from roofline.records import ConvShape
@@ -121,7 +123,7 @@ def test_what_is_left_of_the_output_channels_is_a_narrower_tile() -> None:
     """Three vectors by two: the single one waits for its inputs, seven a channel, two a cycle."""
     tile = Tiling(strategy="broadcast", lanes=16, columns=6, blocks=2, rows=1)
     shape = conv(16, 48, 1, 1, height=1, width=6)
-    found = [unit.seconds for unit in units(shape, tile, ZEN5, FULL)]
+    found = [unit_seconds(unit, ZEN5, FULL) for unit in counted(shape, tile)]
     # Six sums are loaded beside the inputs, two a cycle.
     assert found == [16 * 6 + CALL, 16 * 3.5 + 3 + CALL]
 
@@ -257,12 +259,11 @@ def test_no_core_is_faster_than_its_peak(
 
 @given(case=legal())
 def test_more_threads_cost_no_more_than_one_unit(case: tuple[ConvShape, Tiling]) -> None:
-    everything = units(*case, ZEN4, HALF) * case[0].batch
-    longest = max(unit.seconds for unit in everything)
-    times = [max(loads(everything, threads)) for threads in (1, 2, 3, 8)]
+    each = [unit_seconds(unit, ZEN4, HALF) for unit in counted(*case)]
+    times = [max(loads(*case, ZEN4, HALF, threads)) for threads in (1, 2, 3, 8)]
     for fewer, more in itertools.pairwise(times):
-        assert more <= fewer + longest
-    assert times[0] == pytest.approx(math.fsum(unit.seconds for unit in everything))
+        assert more <= fewer + max(each)
+    assert times[0] == pytest.approx(case[0].batch * math.fsum(each))
 
 
 def test_one_unit_on_two_threads_takes_as_long_as_on_one() -> None:
@@ -271,8 +272,11 @@ def test_one_unit_on_two_threads_takes_as_long_as_on_one() -> None:
 
 
 def test_three_equal_units_on_two_threads_take_as_long_as_two() -> None:
-    assert sorted(loads([Unit(5, 1.0)] * 3, 2)) == [1.0, 2.0]
-    assert loads([Unit(0, 1.0), Unit(0, 2.0)], 2) == [3.0, 0.0]
+    shape = row_of(16, batch=3)
+    unit = core_seconds(replace(shape, batch=1), LANES, ZEN4, HALF, 1)
+    assert sorted(loads(shape, LANES, ZEN4, HALF, 2)) == [unit, 2 * unit]
+    assert sorted(times for part in dealt(shape, LANES, 2) for _, times in part) == [1, 2]
+    assert list(owners([0, 0], 2)) == [0, 0]
 
 
 @given(case=legal())
@@ -280,14 +284,16 @@ def test_the_model_counts_what_the_kernels_run(case: tuple[ConvShape, Tiling]) -
     """The same units in the same order, as many calls in each, dealt to the same threads."""
     shape, tile = case
     calls_only = replace(FREE, call=1, short_call=1)
-    model = units(shape, tile, calls_only, replace(EASY, multiplies=1e30, loads=1e30))
-    model = [unit for _ in range(shape.batch) for unit in model]
+    pace = replace(EASY, multiplies=1e30, loads=1e30)
+    model = counted(shape, tile) * shape.batch
     real = list(scheduled(Layout(cropped(shape), tile)))
     assert [unit.cost for unit in model] == [unit.cost for unit in real]
-    assert [round(unit.seconds) for unit in model] == [len(unit.calls) for unit in real]
+    calls = [round(unit_seconds(unit, calls_only, pace)) for unit in model]
+    assert calls == [len(unit.calls) for unit in real]
     for threads in (2, 3):
-        dealt = [len(part) for part in share(real, threads)]
-        assert [round(seconds) for seconds in loads(model, threads)] == dealt
+        shared = [len(part) for part in share(real, threads)]
+        found = loads(shape, tile, calls_only, pace, threads)
+        assert [round(seconds) for seconds in found] == shared
 
 
 def test_an_unknown_core_is_taken_for_an_ordinary_one() -> None:

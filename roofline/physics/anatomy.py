@@ -57,8 +57,7 @@ class Inside:
     @property
     def loads(self) -> list[float]:
         """Return what each thread has to do, in seconds."""
-        units = pressure.units(self.shape, self.tiling, self.core, self.rates)
-        return pressure.loads(units * self.shape.batch, self.threads)
+        return pressure.loads(self.shape, self.tiling, self.core, self.rates, self.threads)
 
     @property
     def bare(self) -> float:

@@ -16,8 +16,14 @@ def cropped(shape: ConvShape) -> ConvShape:
     """Return the shape with fewer taps, whose outputs are the same; itself where all are used."""
     axes = [_axis(shape, axis) for axis in (0, 1)]
     kernel, stride, padding, dilation = zip(*(shape_of for shape_of, _ in axes), strict=True)
-    made = replace(shape, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    return made if made != shape else shape
+    if (kernel, stride, padding, dilation) == (
+        shape.kernel,
+        shape.stride,
+        shape.padding,
+        shape.dilation,
+    ):
+        return shape
+    return replace(shape, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
 
 
 def kept_taps(shape: ConvShape) -> tuple[range, range]:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from roofline.physics.cores import Core
+from roofline.physics.dealing import dealt
 from roofline.physics.frontend import starts
 from roofline.physics.isa import Vector
-from roofline.physics.owners import owners
 from roofline.physics.remembered import remembered
 from roofline.physics.roof import PICKS, Pick, compute_ceiling, value
-from roofline.physics.tally import Calls, Counted, Step, counted
+from roofline.physics.tally import Calls, Counted, Step
 from roofline.physics.tiling import Tiling
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import Calibration, ConvShape
@@ -72,21 +72,9 @@ def by_pick(
     return {pick: seconds(one) for pick, one in found.items() if one is not None} or None
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Calls that one thread runs together: the cost by which they're shared out, and their time."""
-
-    cost: int
-    seconds: float
-
-
 def core_seconds(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates, threads: int) -> float:
     """Return the time of one call with all data in L1: that of the thread with most to do."""
-    everything = units(shape, tiling, core, rates)
-    # Whose they are is asked for each of thousands: not where all are one thread's.
-    if threads == 1:
-        return shape.batch * sum(unit.seconds for unit in everything)
-    return max(loads(everything * shape.batch, threads))
+    return max(loads(shape, tiling, core, rates, threads))
 
 
 def beside(
@@ -113,21 +101,21 @@ def beside(
     return arithmetic, core.taken * core_seconds(shape, tiling, memory, idle, threads)
 
 
-def loads(costs: Sequence[Unit], threads: int) -> list[float]:
-    """Return what each thread has to do, in seconds, when units are shared out as `owners` says."""
-    sums = [0.0] * threads
-    for unit, thread in zip(costs, owners([one.cost for one in costs], threads), strict=True):
-        sums[thread] += unit.seconds
+def loads(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates, threads: int) -> list[float]:
+    """Return what each thread has to do, in seconds."""
+    costs, known = _costs(core, rates), dict[int, float]()
+    sums = []
+    for part in dealt(shape, tiling, threads):
+        for one, _ in part:
+            if id(one) not in known:
+                known[id(one)] = _seconds(one, costs)
+        sums.append(sum(times * known[id(one)] for one, times in part))
     return sums
 
 
-def units(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates) -> list[Unit]:
-    """Return the units of one image, in the order in which the kernels run them."""
-    found, costs = counted(shape, tiling), _costs(core, rates)
-    # Most of them are one and the same.
-    distinct = {id(one): one for one in found}
-    known = {key: _unit(one, costs) for key, one in distinct.items()}
-    return [known[id(one)] for one in found]
+def unit_seconds(unit: Counted, core: Core, rates: Rates) -> float:
+    """Return how long one thread takes for a unit."""
+    return _seconds(unit, _costs(core, rates))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +175,13 @@ def _costs(core: Core, rates: Rates) -> _Costs:
     )
 
 
-def _unit(found: Counted, costs: _Costs) -> Unit:
-    seconds = 0.0
-    for one in found.calls:
+def _seconds(unit: Counted, costs: _Costs) -> float:
+    seconds = unit.asking * costs.start
+    for one in unit.calls:
         # The branch that ends the last tile's loops is the call's.
         around = (one.tiles - 1) * costs.exit + costs.call if one.ends else costs.short_call
         seconds += one.times * (one.tiles * _tile(one, costs) + around)
-    return Unit(found.cost, seconds + found.asking * costs.start)
+    return seconds
 
 
 def _tile(one: Calls, costs: _Costs) -> float:
@@ -230,7 +218,7 @@ def _together(seconds: Sequence[float], power: float) -> float:
     longest = max(seconds)
     if not longest or math.isinf(power):
         return longest
-    total = math.fsum(math.pow(one / longest, power) for one in seconds)
+    total = sum([math.pow(one / longest, power) for one in seconds])
     return longest * math.pow(total, 1 / power)
 
 

@@ -7,7 +7,6 @@ only some columns have is a span of its own, added to what the first one stored.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
@@ -40,8 +39,7 @@ class Piece(NamedTuple):
     after: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Equal tiles of outputs, with the taps that they all have.
 
     Attributes:
@@ -71,8 +69,7 @@ class Span:
         return bool(self.kernel_rows) and bool(self.kernel_columns)
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """Some input channels: their first block, how many, turns in each, and where weights begin."""
 
     block: int
@@ -175,10 +172,16 @@ def _flat_spans(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]
 
 def _flat_vectors(shape: ConvShape, tiling: Tiling, part: range) -> Iterator[Span]:
     """Yield tiles of vectors of positions, equal ones together; only the last may be at an edge."""
-    pieces = [piece for number, piece in enumerate(_vectors(shape, tiling)) if number in part]
-    for _, found in groupby(pieces, key=lambda piece: piece[1:]):
-        first, *others = found
-        yield _span(first, 0, 1 + len(others), False, range(1))
+    lanes, outputs, done = tiling.lanes, shape.out_width, 0
+    for start, count, many in equal_pieces(row_length(shape, tiling), tiling.columns):
+        edge = done + (outputs - start * lanes) // (count * lanes)
+        for first, last in ((done, min(edge, done + many)), (edge, done + many)):
+            own = range(max(part.start, first), min(part.stop, last))
+            if own:
+                at = (start + (own.start - done) * count) * lanes
+                after = max(0, at + len(own) * count * lanes - outputs)
+                yield Span(0, at, count, len(own), False, range(1), range(1), True, 0, after)
+        done += many
 
 
 def _vectors(shape: ConvShape, tiling: Tiling) -> Iterator[Piece]:

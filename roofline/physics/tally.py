@@ -7,7 +7,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from roofline.physics.cropped import cropped
 from roofline.physics.flat import flattened, is_flat
@@ -27,8 +27,7 @@ _Spans = Sequence[tuple[Span, int]]
 """Spans of one part of the rows, and how often each comes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What one turn of a tile's innermost work asks for.
 
     `chain`: sums that wait for each other; `loop`: instructions that count and branch.
@@ -47,8 +46,7 @@ class Step:
         return self.multiplies + self.loads + self.broadcasts + self.loop
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
+class Calls(NamedTuple):
     """Equal calls of a micro-kernel.
 
     Attributes:
@@ -73,8 +71,7 @@ class Calls:
     waits: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """Calls that one thread runs together, and the instructions that ask for data ahead."""
 
     calls: tuple[Calls, ...]

@@ -7,6 +7,7 @@ lane), "spread" (one input channel of many outputs: each value broadcast once fo
 "positions" (vectors of a row times one weight, for few outputs).
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -99,6 +100,8 @@ def lanewise(shape: ConvShape) -> bool:
     return shape.groups > 1 and shape.group_in == shape.group_out == 1
 
 
+# Nearly every question about a shape asks that first: the few that are kept are one layer's.
+@functools.lru_cache(maxsize=16)
 def strategy(shape: ConvShape, lanes: int) -> str:
     """Return which kernels a shape gets on vectors of so many lanes."""
     if lanewise(shape):
