@@ -18,10 +18,10 @@ from roofline.records import ConvShape, Efficiency, Member, Prediction, Report
 
 # What rung d of a layer follows from, and what is made of it.
 _TELLING = (
-    *("again", "asking", "bandwidth", "cache_shares", "choice", "cores", "cropped", "dealing"),
-    *("efficiency", "flat", "frontend", "isa", "library", "loops", "owners", "pieces", "pipes"),
-    *("planes", "positions", "predict", "pressure", "reach", "remembered", "residual", "roof"),
-    *("sharing", "spans", "tally", "tiling", "workload"),
+    *("again", "asking", "bandwidth", "cache_shares", "choice", "cores", "cropped", "datasheet"),
+    *("dealing", "efficiency", "flat", "frontend", "isa", "library", "loops", "mlas", "owners"),
+    *("pieces", "pipes", "planes", "positions", "predict", "pressure", "reach", "remembered"),
+    *("residual", "roof", "sharing", "spans", "theory", "tally", "tiling", "workload"),
 )
 # So far beyond the fitted layers, as a share of what they span, is not far.
 _SLACK = 0.01
