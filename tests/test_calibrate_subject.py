@@ -164,6 +164,8 @@ def test_verify_doubts_a_fit_whose_numbers_misfit() -> None:
     for broken in (
         replace(whole, folds=(0,)),
         replace(whole, folds=(7,) * 6),
+        replace(whole, folds=(-1,) * 6),
+        replace(whole, folds=(-2, *whole.folds[1:])),
         replace(whole, members=(replace(whole.members[0], parameters=(1.0,)),)),
         replace(whole, members=(replace(whole.members[0], trees=trees), whole.members[1])),
     ):

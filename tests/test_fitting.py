@@ -13,7 +13,7 @@ from roofline import shapes
 from roofline.comparing.fitted import Fit, described, refined, with_fit
 from roofline.comparing.reporting import report
 from roofline.errors import RooflineError
-from roofline.physics import judge
+from roofline.physics import cross, judge
 from roofline.physics.efficiency import PRIORS
 from roofline.physics.residual import FEATURES, residual
 from roofline.records import CONV_CLASSES, ConvShape, Efficiency, Layer, Sweep, Trees
@@ -113,6 +113,22 @@ def test_a_layer_beyond_all_fitted_ones_is_said_to_be(fitted: Efficiency) -> Non
         "batch"
         in refined(runner.predict(Layer(name="x", shape=huge)), huge, fit, runner).extrapolated
     )
+
+
+def test_layers_that_span_the_domain_are_seen_by_all_members(fitted: Efficiency) -> None:
+    """What was drawn tells what new layers may expect; what was chosen for being far doesn't."""
+    spanning = [timing.name.startswith(design.SPANNING) for timing in fitted.timings]
+    assert [fold == cross.SEEN for fold in fitted.folds] == spanning
+    for name in CONV_CLASSES:
+        some = [
+            fold
+            for fold, timing in zip(fitted.folds, fitted.timings, strict=True)
+            if timing.shape.conv_class == name and fold != cross.SEEN
+        ]
+        assert len(some) >= cross.ENOUGH
+    assert fitted.errors["e"].n == spanning.count(False)
+    few = conclude(planted_sweep(design.design(design.QUICK)), operators(), quick=True)
+    assert cross.SEEN not in few.folds
 
 
 def test_equal_shapes_share_a_fold() -> None:

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
 from calibrate.fitting import physical, trees
+from calibrate.fitting.design import SPANNING
 from calibrate.fitting.members import Sample, by_rung, folds, members
 from roofline import shapes
 from roofline.comparing.fitted import described, physics_digest
 from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.physics import judge
+from roofline.physics.cross import SEEN
 from roofline.physics.efficiency import PRIORS
 from roofline.physics.residual import FEATURES, SIZES
 from roofline.records import (
@@ -23,6 +25,7 @@ from roofline.records import (
     Parameter,
     Prediction,
     Sweep,
+    Timing,
 )
 
 FEWEST = 12
@@ -51,12 +54,13 @@ def conclude(sweep: Sweep, runner: Runner, *, quick: bool = False) -> Efficiency
         )
     predictions = [runner.recalled(timing) for timing in sweep.timings]
     samples = [
-        _sample(runner, timing.shape, made, judge.measured(timing.seconds).seconds)
+        _sample(runner, timing, made)
         for timing, made in zip(sweep.timings, predictions, strict=True)
     ]
     fold_of = folds(samples)
     made = members(samples, fold_of)
-    unseen = [by_rung(one, made[fold]) for one, fold in zip(samples, fold_of, strict=True)]
+    # A layer that all members saw is told by any: it judges none.
+    unseen = [by_rung(one, made[max(fold, 0)]) for one, fold in zip(samples, fold_of, strict=True)]
     return Efficiency(
         **{name: getattr(sweep, name) for name in REPEATED},
         quick=quick,
@@ -67,7 +71,7 @@ def conclude(sweep: Sweep, runner: Runner, *, quick: bool = False) -> Efficiency
         folds=fold_of,
         residuals=tuple(_residual(one, told) for one, told in zip(samples, unseen, strict=True)),
         reach=_reach(samples),
-        errors=_errors(samples, predictions, unseen),
+        errors=_errors(samples, predictions, unseen, fold_of),
         findings=(*sweep.findings, *_findings(samples, made)),
     )
 
@@ -95,13 +99,20 @@ def refuse_judges(layers: Iterable[ConvShape], judged: Iterable[ConvShape] = ())
         )
 
 
-def _sample(runner: Runner, shape: ConvShape, prediction: Prediction, measured: float) -> Sample:
-    found = described(runner, shape, prediction)
+def _sample(runner: Runner, timing: Timing, prediction: Prediction) -> Sample:
+    found = described(runner, timing.shape, prediction)
     if found is None:
         raise RooflineError(
-            f"rung d of {shape.text} can't be told by this calibration: run `make calibrate`."
+            f"rung d of {timing.shape.text} can't be told by this calibration: "
+            "run `make calibrate`."
         )
-    return Sample(shape=shape, parts=found[0], features=found[1], measured=measured)
+    return Sample(
+        shape=timing.shape,
+        parts=found[0],
+        features=found[1],
+        measured=judge.measured(timing.seconds).seconds,
+        spanning=timing.name.startswith(SPANNING),
+    )
 
 
 def _parameters(samples: Sequence[Sample]) -> tuple[Parameter, ...]:
@@ -131,6 +142,7 @@ def _errors(
     samples: Sequence[Sample],
     predictions: Sequence[Prediction],
     unseen: Sequence[Mapping[str, float]],
+    fold_of: Sequence[int],
 ) -> dict[str, Errors]:
     """Return each rung's errors; of e and f, by the member that did not see the layer."""
     told = [{**made.rungs, **fitted} for made, fitted in zip(predictions, unseen, strict=True)]
@@ -138,8 +150,8 @@ def _errors(
     for rung in RUNGS:
         signed = [
             (seconds - one.measured) / one.measured
-            for one, by in zip(samples, told, strict=True)
-            if (seconds := by.get(rung)) is not None
+            for one, by, fold in zip(samples, told, fold_of, strict=True)
+            if fold != SEEN and (seconds := by.get(rung)) is not None
         ]
         if signed:
             found[rung] = judge.errors_of(signed)

@@ -1,14 +1,15 @@
 """Which layers a subject is calibrated with: drawn from the stated domain, as unlike as they come.
 
-Of each class as many, in turn. Half of them, or all of a few, are taken one after the other, each
-the candidate farthest from all taken so far (Kennard and Stone, "Computer aided design of
-experiments", Technometrics 11(1), 1969), so that few layers span the domain; the others as they
-were drawn, so that many layers are as common as elsewhere. No layer of the default sweep is among
-them: that one judges.
+Of each class as many, in turn. Three of five, none of a few, are as they were drawn: as common as
+layers elsewhere, so that what a fit misses them by is what it will miss others by. The rest is
+taken one after the other, each the candidate farthest from all taken so far (Kennard and Stone,
+"Computer aided design of experiments", Technometrics 11(1), 1969), so that few layers span the
+domain. No layer of the default sweep is among them: that one judges.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from roofline import shapes
 from roofline.physics.workload import conv_work
@@ -16,8 +17,13 @@ from roofline.records import CONV_CLASSES, ConvShape, Layer
 
 QUICK, FULL = 16, 200
 SEED = 404_171
+SPANNING = "span-"
+"""The beginning of the names of layers that were chosen for being far from others."""
+
 # So many layers of a class span its domain before any is taken as it was drawn.
-_SPANNING = 8
+_FEWEST = 8
+# The share of many that are as drawn.
+_AS_DRAWN = 0.6
 # Candidates for each layer that is chosen for being far from the others.
 _CANDIDATES = 4
 
@@ -45,18 +51,24 @@ def _of(layers: Sequence[Layer], conv_class: str) -> list[Layer]:
 
 
 def _spread(candidates: Sequence[Layer], count: int) -> list[Layer]:
-    far, drawn = max(min(count, _SPANNING), count // 2), list(candidates)
-    places = {layer.name: _place(layer.shape) for layer in drawn}
-    taken = [drawn.pop(0)]
-    nearest = {one.name: math.dist(places[one.name], places[taken[0].name]) for one in drawn}
-    while drawn and len(taken) < far:
-        layer = max(drawn, key=lambda one: nearest[one.name])
-        drawn.remove(layer)
-        taken.append(layer)
-        for one in drawn:
-            away = math.dist(places[one.name], places[layer.name])
-            nearest[one.name] = min(nearest[one.name], away)
-    return [*taken, *drawn[: count - len(taken)]]
+    common = min(max(0, count - _FEWEST), round(_AS_DRAWN * count))
+    taken, others = list(candidates[:common]), list(candidates[common:])
+    places = {layer.name: _place(layer.shape) for layer in candidates}
+    nearest = {
+        one.name: min((_apart(places, one, other) for other in taken), default=math.inf)
+        for one in others
+    }
+    while others and len(taken) < count:
+        layer = max(others, key=lambda one: nearest[one.name])
+        others.remove(layer)
+        taken.append(replace(layer, name=SPANNING + layer.name))
+        for one in others:
+            nearest[one.name] = min(nearest[one.name], _apart(places, one, layer))
+    return taken
+
+
+def _apart(places: Mapping[str, tuple[float, ...]], one: Layer, other: Layer) -> float:
+    return math.dist(places[one.name], places[other.name])
 
 
 def _place(shape: ConvShape) -> tuple[float, ...]:

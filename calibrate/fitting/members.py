@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calibrate.fitting import physical, trees
+from roofline.physics.cross import SEEN
 from roofline.physics.efficiency import Parts, seconds
 from roofline.physics.residual import residual
 from roofline.records import ConvShape, Member
@@ -19,6 +20,7 @@ class Sample:
     Attributes:
         features: in the order of `residual.FEATURES`.
         measured: seconds.
+        spanning: chosen for being far from others, so that it tells nothing of how well a fit does.
 
     """
 
@@ -26,13 +28,21 @@ class Sample:
     parts: Parts
     features: tuple[float, ...]
     measured: float
+    spanning: bool = False
 
 
 def folds(samples: Sequence[Sample]) -> tuple[int, ...]:
-    """Return each layer's fold; equal shapes share one, or a member would know what it judges."""
+    """Return each layer's fold; equal shapes share one, or a member would know what it judges.
+
+    Where enough layers are as they were drawn, all members see those that span the domain.
+    """
     count = FOLDS if len(samples) >= trees.ENOUGH else FEW_FOLDS
+    common = [one for one in samples if not one.spanning]
+    judging = common if len(common) >= trees.ENOUGH else samples
     numbers: dict[ConvShape, int] = {}
-    return tuple(numbers.setdefault(one.shape, len(numbers)) % count for one in samples)
+    for one in judging:
+        numbers.setdefault(one.shape, len(numbers))
+    return tuple(numbers[one.shape] % count if one.shape in numbers else SEEN for one in samples)
 
 
 def members(samples: Sequence[Sample], fold_of: Sequence[int]) -> tuple[Member, ...]:

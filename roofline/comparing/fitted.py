@@ -139,13 +139,10 @@ def _interval(
 @remembered
 def _scores(record: Efficiency, conv_class: str) -> tuple[list[int], list[float]]:
     """Return folds and residuals of the layers that tell of a new one: of its class, if enough."""
-    alike = [
-        number
-        for number, timing in enumerate(record.timings)
-        if timing.shape.conv_class == conv_class
-    ]
+    unseen = [number for number, fold in enumerate(record.folds) if fold != cross.SEEN]
+    alike = [one for one in unseen if record.timings[one].shape.conv_class == conv_class]
     if len(alike) < cross.ENOUGH:
-        alike = list(range(len(record.timings)))
+        alike = unseen
     return [record.folds[one] for one in alike], [record.residuals[one] for one in alike]
 
 

@@ -18,6 +18,10 @@ ENOUGH = 30
 """A class with so many fitted layers has intervals of its own; below, all layers are pooled."""
 
 
+SEEN = -1
+"""The fold of a layer that all members saw: it tells nothing of new ones."""
+
+
 def central(logarithms: Sequence[float]) -> float:
     """Return the prediction of all members together: their median, in seconds."""
     return math.exp(median(logarithms))
@@ -30,8 +34,8 @@ def interval(
 
     Args:
         logarithms: by member, ln of the seconds that it predicts.
-        folds: by fitted layer, the member that did not see it.
-        residuals: by fitted layer, ln(measured / predicted) by that member.
+        folds: by fitted layer that tells of it, the member that did not see it.
+        residuals: by such a layer, ln(measured / predicted) by that member.
 
     """
     ends = sorted(logarithms[fold] + error for fold, error in zip(folds, residuals, strict=True))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from roofline.physics.cross import SEEN
 from roofline.records import Efficiency, Trees
 
 
@@ -10,8 +11,10 @@ def misfits(record: Efficiency) -> Iterator[str]:
     layers, members = len(record.timings), len(record.members)
     if not len(record.folds) == len(record.residuals) == layers:
         yield "has not one fold and one residual for each layer"
-    if not members or not all(0 <= fold < members for fold in record.folds):
+    if not members or not all(SEEN <= fold < members for fold in record.folds):
         yield "names a fold that no member left out"
+    if all(fold == SEEN for fold in record.folds):
+        yield "has no layer that any member left out"
     if {len(member.parameters) for member in record.members} - {len(record.parameters)}:
         yield "has members with other parameters than its own"
     if any(value <= 0 for member in record.members for value in member.parameters):

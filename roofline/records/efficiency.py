@@ -71,7 +71,7 @@ class Efficiency:
         usable_cores, isa_cap: as in a calibration.
         physics: hash of the code that told rung d: what was fitted fits no other.
         timings: the layers that were measured, one median a round.
-        folds: by layer, the number of the member that did not see it.
+        folds: by layer, the number of the member that did not see it; -1 where all did.
         residuals: by layer, ln(measured / predicted) by that member: what new layers may expect.
         reach: by feature, the least and the most of any fitted layer.
         errors: of each rung on the layers that its member did not see.
