@@ -5,15 +5,18 @@ from dataclasses import replace
 import pytest
 
 from roofline.physics import library
+from roofline.physics.bandwidth import transfers
 from roofline.physics.library import Habit
 from roofline.physics.predict import predict
 from roofline.physics.pressure import Rates
 from roofline.physics.workload import conv_work
+from roofline.records import Traffic
 from roofline.shapes import draw, parse_shape
 from tests.reference import reference
 
 LANES = 8
 BLOCKED = Habit(blocked=True, reorders=("input", "output"), mlas_kernels=True)
+ALONE = Habit(blocked=True, mlas_kernels=True)
 LAST = Habit(blocked=False)
 RATES = Rates(multiplies=6e9, loads=6e9, hertz=3e9)
 WIDE = parse_shape("64x28x28 -> 64, 3x3 p1")
@@ -72,10 +75,29 @@ def test_a_matrix_is_gathered_where_channels_leave_blocks_unfilled(
     assert not library.as_matrix(shape, LANES, LAST)
     if matrix:
         assert library.copied(shape, LANES, BLOCKED).total == 0
-    took = library.matrix_seconds(shape, LANES, RATES, 1, BLOCKED)
+    took = library.copying_seconds(shape, LANES, RATES, 1, ALONE)
     assert (took > 0) is matrix
-    assert library.matrix_seconds(shape, LANES, RATES, 2, BLOCKED) == took / 2
-    assert library.matrix_seconds(shape, LANES, RATES, 1, LAST) == 0
+    assert library.copying_seconds(shape, LANES, RATES, 2, ALONE) == took / 2
+    assert library.copying_seconds(shape, LANES, RATES, 1, LAST) == 0
+
+
+def test_copies_between_layouts_take_the_core_a_third_of_a_cycle_an_element() -> None:
+    elements = library.copied(WIDE, LANES, BLOCKED).read // 4
+    took = library.copying_seconds(WIDE, LANES, RATES, 1, BLOCKED)
+    assert took == pytest.approx(0.33 * elements / RATES.hertz)
+
+
+def test_copies_of_what_no_cache_holds_go_to_memory() -> None:
+    """A curve still finds some of it in the last cache; a kernel in between drives that out."""
+    calibration = reference()
+    small, large = Traffic(read=1 << 16, written=1 << 16), Traffic(read=1 << 27, written=1 << 27)
+    near, far = (
+        library.copy_seconds(calibration, 1, one, one)["typical"] for one in (small, large)
+    )
+    cold = transfers(calibration, 1, large, 0, cold=True)
+    assert cold is not None
+    assert far == cold[1]["typical"]
+    assert far / large.total > near / small.total
 
 
 def test_copies_read_and_write_the_whole_tensors() -> None:

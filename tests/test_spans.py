@@ -348,8 +348,9 @@ def test_depthwise_tiles_ask_for_rows_of_inputs_that_pass_by(text: str, rows: in
         ("128x218x218 -> 320, 3x5 s2 g16", True),
         ("3x224x224 -> 64, 7x7 s2 p3", False),
         ("3x224x224 -> 64, 7x7 s2 p3 n2", True),
-        # Tiles go in the order of memory.
-        ("8x218x218 -> 32, 1x1", False),
+        # Tiles go in the order of memory, of few enough planes to be followed.
+        ("4x300x300 -> 32, 1x1", False),
+        ("8x218x218 -> 32, 1x1", True),
         # A block of channels is one place.
         ("16x218x218 -> 32, 3x3 s2", False),
     ],

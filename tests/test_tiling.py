@@ -427,9 +427,15 @@ def test_what_blocks_of_channels_leave_over_decides_on_planes(
 
 def test_planes_do_not_fall_on_the_same_sets_of_a_cache() -> None:
     """128 x 128 single values are a way of 64 KiB, 64 x 64 a quarter of it."""
-    for size, channels, planes in ((128, 24, True), (128, 40, False), (64, 63, True)):
+    for size, channels, planes in ((128, 20, True), (128, 40, False), (64, 63, True)):
         assert tiling.planar(conv(channels, 64, size, 1), 16) == planes
-    assert tiling.planar(conv(40, 64, 127, 1), 16)
+    # Strided, it isn't one long row.
+    assert tiling.planar(conv(40, 64, 127, 1, stride=(2, 2)), 16)
+
+
+def test_many_planes_from_beyond_the_near_caches_are_blocks() -> None:
+    for size, channels, planes in ((127, 22, True), (127, 24, False), (80, 40, True)):
+        assert tiling.planar(conv(channels, 64, size, 1), 16) == planes
 
 
 def test_planes_are_for_dense_groups_below_a_vector() -> None:

@@ -9,7 +9,7 @@ from roofline.records import Trees
 ENOUGH = 60
 """With fewer layers than this no trees are grown: each leaf holds some."""
 
-_TREES, _RATE, _LEAF, _SHARE = 80, 0.08, 5, 0.7
+_TREES, _RATE, _LEAF, _SHARE = 40, 0.08, 5, 0.7
 # A node of scikit-learn's arrays without children.
 _NONE = -1
 

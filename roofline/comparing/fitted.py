@@ -19,6 +19,7 @@ from roofline.records import ConvShape, Efficiency, Member, Prediction, Report
 # What rung d of a layer follows from, and what is made of it.
 _TELLING = (
     *("again", "asking", "bandwidth", "cache_shares", "choice", "cores", "cropped", "datasheet"),
+    *("brdgmm", "brgemm", "brgemm_blocks", "jit_grouped", "onednn", "pace"),
     *("dealing", "efficiency", "flat", "frontend", "isa", "library", "loops", "mlas", "owners"),
     *("pieces", "pipes", "planes", "positions", "predict", "pressure", "reach", "remembered"),
     *("residual", "roof", "sharing", "spans", "theory", "tally", "tiling", "workload"),

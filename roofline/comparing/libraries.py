@@ -50,6 +50,7 @@ class LibraryOperators(Runner):
             blocked=self.subject.layout != "NHWC",
             reorders=self.subject.reorders,
             mlas_kernels=self.subject.mlas_kernels,
+            onednn_kernels=self.subject.onednn_kernels,
         )
 
     def recalled(self, timing: Timing) -> Prediction:
@@ -81,10 +82,9 @@ class LibraryOperators(Runner):
             moving=Moving(inside=kernel),
         )
         copies = library.copied(shape, lanes, self.habit)
-        seconds = library.copy_seconds(self.calibration, self.threads, copies, kernel)
-        if library.as_matrix(shape, lanes, self.habit):
-            found = self._by_pick(library.matrix_seconds, shape, lanes) or {}
-            seconds = {pick: found.get(pick, 0.0) for pick in PICKS}
+        traffic = library.copy_seconds(self.calibration, self.threads, copies, kernel)
+        beside = self._by_pick(library.copying_seconds, shape, lanes) or {}
+        seconds = {pick: max(traffic[pick], beside.get(pick, 0.0)) for pick in PICKS}
         return library.with_copies(made, seconds)
 
     def _by_pick(

@@ -28,7 +28,8 @@ class Subject:
         layout: of the tensors that it is given.
         kernel: a kernel alone, its tensors in the layout that it wants; else end to end.
         reorders: tensors that each call copies into another layout, and back.
-        mlas_kernels: they are those of MLAS, whose structure is known (`roofline.physics.mlas`).
+        mlas_kernels, onednn_kernels: they are those of MLAS, or oneDNN's for channels that come
+            last, whose structure is known (`roofline.physics.mlas`, `roofline.physics.onednn`).
 
     """
 
@@ -42,6 +43,7 @@ class Subject:
     kernel: bool = False
     reorders: tuple[str, ...] = ()
     mlas_kernels: bool = False
+    onednn_kernels: bool = False
 
     @property
     def planes(self) -> bool:
@@ -81,6 +83,7 @@ _ALL = (
         dtypes=FLOATS,
         layout="NHWC",
         reorders=("weights",),
+        onednn_kernels=True,
     ),
     Subject(
         name="torch-prepacked",
@@ -90,6 +93,7 @@ _ALL = (
         extra="torch",
         layout="NHWC",
         kernel=True,
+        onednn_kernels=True,
     ),
     Subject(
         name="onnxruntime",

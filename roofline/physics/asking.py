@@ -13,6 +13,8 @@ _STAYING = 16 << 10
 _FEW_TILES = 8
 # Bytes of inputs that don't stay in a core's own caches.
 _PASSING = 1 << 20
+# Planes that hardware follows at once.
+_FOLLOWED = 4
 
 
 def weights_asked(shape: ConvShape, lanes: int, tiles: int) -> bool:
@@ -42,9 +44,11 @@ def rows_asked(shape: ConvShape, tiling: Tiling) -> int:
 def planes_asked(shape: ConvShape, lanes: int) -> bool:
     """Whether a tile of broadcast kernels asks for the next one's inputs in every plane.
 
-    Else only in the first one: where inputs stay near, or lie in the order in which tiles go.
+    Else only in the first one: where inputs stay near, or lie in so few planes, in the order in
+    which tiles go, that hardware follows all of them.
     """
-    return planar(shape, lanes) and not is_flat(shape) and _pass(shape)
+    followed = is_flat(shape) and shape.group_in <= _FOLLOWED
+    return planar(shape, lanes) and not followed and _pass(shape)
 
 
 def _pass(shape: ConvShape) -> bool:

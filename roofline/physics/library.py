@@ -2,17 +2,19 @@
 
 Vectors hold output channels of one group, or channels where each is a group of its own; lanes that
 a group leaves empty are computed all the same, taps on padding are not. A tensor that a call copies
-is read and written once more. The library that copies what each tap reads into a matrix, where
-channels fill no block, is ONNX Runtime: see `mlas`.
+is read and written once more. Of two libraries the structure is known, too: of ONNX Runtime, which
+copies what each tap reads into a matrix where channels fill no block (`mlas`), and of oneDNN where
+channels come last (`onednn`).
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from roofline.physics import mlas
+from roofline.physics import mlas, onednn
 from roofline.physics.bandwidth import transfers
+from roofline.physics.pace import LANES, Pace
 from roofline.physics.pressure import Rates
-from roofline.physics.roof import PICKS, Pick
+from roofline.physics.roof import MEMORY, PICKS, Pick
 from roofline.physics.tiling import lanewise
 from roofline.physics.workload import ITEM_BYTES, conv_work
 from roofline.records import Calibration, ConvShape, Prediction, Traffic
@@ -28,13 +30,15 @@ class Habit:
     Attributes:
         blocked: its kernels want channels in blocks of a vector; else they come last.
         reorders: tensors that each call copies into that layout, and back.
-        mlas_kernels: they are those of MLAS, whose structure is known.
+        mlas_kernels, onednn_kernels: they are those of MLAS, or oneDNN's for channels that come
+            last, whose structure is known.
 
     """
 
     blocked: bool
     reorders: Collection[str] = ()
     mlas_kernels: bool = False
+    onednn_kernels: bool = False
 
 
 def as_matrix(shape: ConvShape, lanes: int, habit: Habit) -> bool:
@@ -53,9 +57,11 @@ def core_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit
     Where channels are lanes, every multiply-add loads an input of its own; else a register tile
     has many of them for each load.
     """
+    pace = Pace(multiplies=rates.multiplies / rates.hertz, loads=rates.loads / rates.hertz)
     if habit.mlas_kernels:
-        pace = mlas.Pace(multiplies=rates.multiplies / rates.hertz, loads=rates.loads / rates.hertz)
         return mlas.computing(shape, lanes, pace) / rates.hertz / threads
+    if habit.onednn_kernels and lanes == LANES:
+        return onednn.computing(shape, pace, threads) / rates.hertz / threads
     work = conv_work(shape)
     executed = (work.flops_executed or work.flops) - shape.outputs * shape.bias
     channels = shape.out_channels if lanewise(shape) else shape.group_out
@@ -64,9 +70,14 @@ def core_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit
     return vectors / rate / threads
 
 
-def matrix_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit: Habit) -> float:
-    """Return the time of copies into a matrix, which stays near; 0 where there is none."""
-    return mlas.moving(shape, lanes) / rates.hertz / threads if habit.mlas_kernels else 0.0
+def copying_seconds(
+    shape: ConvShape, lanes: int, rates: Rates, threads: int, habit: Habit
+) -> float:
+    """Return what copies take in the core; a matrix stays near, and has no traffic."""
+    if not habit.mlas_kernels:
+        return 0.0
+    reordered = mlas.reordering(copied(shape, lanes, habit).read // ITEM_BYTES[shape.dtype])
+    return (mlas.moving(shape, lanes) + reordered) / rates.hertz / threads
 
 
 def inside(shape: ConvShape, lanes: int, habit: Habit) -> Traffic:
@@ -113,8 +124,14 @@ def copy_seconds(
     """
     if not copies.total:
         return dict.fromkeys(PICKS, 0.0)
-    found = transfers(calibration, threads, copies, kernel.total + copies.read)
-    return dict.fromkeys(PICKS, 0.0) if found is None else found[1]
+    near = transfers(calibration, threads, copies, kernel.total + copies.read)
+    if near is None:
+        return dict.fromkeys(PICKS, 0.0)
+    if near[0] != MEMORY:
+        return near[1]
+    # What a curve still finds in a cache there, a kernel in between has driven out.
+    far = transfers(calibration, threads, copies, 0, cold=True)
+    return near[1] if far is None else far[1]
 
 
 def with_copies(prediction: Prediction, seconds: Mapping[Pick, float]) -> Prediction:

@@ -11,9 +11,9 @@ That structure is published. What copying costs was read off 432 layers on one c
 """
 
 import math
-from dataclasses import dataclass
 
 from roofline.physics.flat import is_flat
+from roofline.physics.pace import LATENCY, Pace
 from roofline.physics.tiling import lanewise
 from roofline.physics.workload import ITEM_BYTES, valid_taps
 from roofline.records import ConvShape
@@ -25,22 +25,15 @@ _OUTPUTS, _FEWER_OUTPUTS, _BLOCKS = 6, 3, 4
 # What is left of a row is cut into these.
 _LAST = (3, 2, 1)
 _WIDEST = 512
-# Cycles until the next multiply-add may use a sum: 4 on most cores, 5 on some.
-_LATENCY = 4
 # Read off, in cycles: a vector copied into a panel, one into the matrix, a row begun there; an
 # element where neighbours don't lie side by side, a group's product begun.
 _PACKED, _COPIED, _BEGUN = 5.5, 4.5, 6.0
 _GATHERED, _PRODUCT = 1.25, 200.0
+# The same of a row of a plane, beside the stores of its sums, and of an output there; of an element
+# that is copied between layouts, if its traffic takes no longer.
+_PLANE_ROW, _PLANE_OUTPUT, _REORDERED = 12.0, 0.2, 0.33
 # Of its peak, what the product reaches at best.
 _PRODUCT_SHARE = 0.9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """What a core does a cycle: multiply-adds of vectors, and loads."""
-
-    multiplies: float
-    loads: float
 
 
 def as_matrix(shape: ConvShape, lanes: int) -> bool:
@@ -83,6 +76,11 @@ def moving(shape: ConvShape, lanes: int) -> float:
     return shape.batch * shape.groups * taken
 
 
+def reordering(elements: int) -> float:
+    """Return the cycles of copies of so many elements between layouts, all near."""
+    return _REORDERED * elements
+
+
 def _product(shape: ConvShape, lanes: int, pace: Pace) -> float:
     rows, positions = shape.group_out, shape.out_height * shape.out_width
     depth = shape.batch * shape.groups * shape.group_in * math.prod(shape.kernel)
@@ -90,7 +88,7 @@ def _product(shape: ConvShape, lanes: int, pace: Pace) -> float:
         # Nothing is used twice: two loads a multiply-add.
         return depth * -(-rows // lanes) * 2 / pace.loads
     # Two vectors of positions beside each other.
-    waits, loads = _LATENCY / 2, (2 + rows) / 2 / pace.loads
+    waits, loads = LATENCY / 2, (2 + rows) / 2 / pace.loads
     each = max(rows / pace.multiplies / _PRODUCT_SHARE, waits, loads)
     return depth * -(-positions // lanes) * each
 
@@ -103,9 +101,11 @@ def _blocked(shape: ConvShape, lanes: int, tile: int, blocks: int, pace: Pace) -
         positions = shape.out_height * shape.out_width
         return channels * _tiles(positions, tile, blocks, pace)
     rows = _rows_of_taps(shape) * _row(shape, tile, blocks, pace)
-    # Sums of a plane go to memory before the next plane's: a store a cycle.
-    sums = shape.out_height * shape.out_width * blocks * planes
-    return channels * (rows + sums)
+    if planes:
+        # Sums of a plane go to memory before the next plane's: a store a cycle.
+        each = _PLANE_ROW + shape.out_width * (blocks + _PLANE_OUTPUT)
+        return channels * (rows + shape.out_height * each)
+    return channels * rows
 
 
 def _rows_of_taps(shape: ConvShape) -> int:
@@ -133,4 +133,4 @@ def _tiles(outputs: int, tile: int, blocks: int, pace: Pace) -> float:
 def _step(outputs: int, blocks: int, pace: Pace) -> float:
     """Return the cycles of a tap of a tile: each output loads an input, each vector its weights."""
     products, loads = outputs * blocks, outputs + blocks
-    return max(products / pace.multiplies, loads / pace.loads, _LATENCY)
+    return max(products / pace.multiplies, loads / pace.loads, LATENCY)

@@ -26,3 +26,9 @@ def widest_piece(total: int, most: int) -> int:
 def piece_count(total: int, most: int) -> int:
     """Return how many pieces of at most `most` a row is cut into."""
     return -(-total // most)
+
+
+def whole_and_rest(total: int, size: int) -> tuple[tuple[int, int], ...]:
+    """Cut a row into pieces of a size, as (size, count), and what is left into one."""
+    whole, rest = divmod(total, size)
+    return tuple((one, count) for one, count in ((size, whole), (rest, 1)) if one and count)

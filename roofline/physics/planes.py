@@ -2,6 +2,7 @@
 
 import math
 
+from roofline.physics.flat import is_flat
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape
 
@@ -11,6 +12,8 @@ _WIDEST = 512
 _FEW_BLOCKS = 4
 # Bytes of a way of a second-level cache; so many planes that fall on the same sets still are fast.
 _WAY, _SAME_SETS = 1 << 16, 24
+# Bytes of inputs that don't stay in a core's own caches, and vectors of planes that aren't many.
+_PASSING, _NOT_MANY = 1 << 20, 1.4
 
 
 def few_channels(shape: ConvShape, lanes: int, turn: int) -> bool:
@@ -19,7 +22,8 @@ def few_channels(shape: ConvShape, lanes: int, turn: int) -> bool:
     What a few blocks leave over would be a slice of its own, filled up to a whole turn (of so many
     channels), whose sums come and go once more. Planes have neither, but a loop over single
     channels, which costs nothing where vectors are wide. Many taps read planes many times, though,
-    and planes that lie whole ways of a cache apart fall on the same sets.
+    and planes that lie whole ways of a cache apart fall on the same sets. A 1x1 whose inputs come
+    from beyond a core's caches does better with blocks as soon as planes are many.
     """
     if shape.group_in < lanes:
         return True
@@ -29,4 +33,6 @@ def few_channels(shape: ConvShape, lanes: int, turn: int) -> bool:
     plane = shape.height * shape.width * ITEM_BYTES[shape.dtype]
     if shape.group_in * math.gcd(plane, _WAY) > _SAME_SETS * _WAY:
         return False
+    if is_flat(shape) and shape.batch * shape.in_channels * plane > _PASSING:
+        return shape.group_in <= _NOT_MANY * lanes
     return shape.kernel == (1, 1) or 0 < shape.group_in % turn <= turn // 2

@@ -1,0 +1,17 @@
+"""What a core does a cycle, as models of libraries' kernels ask it."""
+
+from dataclasses import dataclass
+
+LANES = 16
+"""Elements of single precision in a vector of 512 bits, for which oneDNN's kernels are known."""
+
+LATENCY = 4
+"""Cycles until the next multiply-add may use a sum: 4 on most cores, 5 on some."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What a core does a cycle: multiply-adds of vectors, and loads."""
+
+    multiplies: float
+    loads: float
