@@ -12,7 +12,14 @@ from tests.reference import reference
 
 Slower = Callable[[Ceiling], float]
 # Standard deviations between calibrations of an unchanged machine, beside what rounds differ by.
-BETWEEN = {"compute": 0.004, "clock": 0.004, "capacity": 0.05, "overhead": 0.03, "effect": 0.03}
+BETWEEN = {
+    "compute": 0.004,
+    "operation": 0.004,
+    "clock": 0.004,
+    "capacity": 0.05,
+    "overhead": 0.03,
+    "effect": 0.03,
+}
 LEVELS = {"L1": 0.01, "L2": 0.02, "L3": 0.025, "DRAM": 0.03}
 # All memory figures of a team drift together: neighbours.
 MEMORY = 0.1
@@ -28,11 +35,12 @@ class Machine:
 
     Args:
         noise: the rounds' noise, as a multiple of the reference's.
+        base: the reference, if another one.
 
     """
 
-    def __init__(self, noise: float = 1.0) -> None:
-        self.base = reference()
+    def __init__(self, noise: float = 1.0, base: Calibration | None = None) -> None:
+        self.base = base or reference()
         self.noise = noise
         self.samples = {(c.name, c.threads): sample(self.base, c) for c in self.base.ceilings}
 
@@ -79,7 +87,7 @@ class Machine:
 def follows_the_clock(ceiling: Ceiling) -> bool:
     """Tell whether a ceiling is as fast as the core's clock."""
     inner = ceiling.kind == "bandwidth" and ceiling.level in ("L1", "L2")
-    return inner or ceiling.kind in ("compute", "clock")
+    return inner or ceiling.kind in ("compute", "clock", "operation")
 
 
 def _stored(

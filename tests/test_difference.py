@@ -13,7 +13,7 @@ from roofline.physics.replicates import sample
 from roofline.physics.verdicts import floor_of
 from roofline.records import Calibration, Case, Ceiling, Measurement
 from tests.builders import make_calibration, make_machine, make_measurement
-from tests.reference import reference
+from tests.reference import newest, reference
 from tests.simulated import Machine
 
 MACHINE = Machine()
@@ -175,6 +175,19 @@ def test_a_changed_clock_is_said_once() -> None:
         assert "beside all clocks" in row(found, "l1-read", 1).why
         counts.append(found.count("changed"))
     assert sum(count <= 2 for count in counts) >= 9
+
+
+def test_operations_and_inner_caches_go_with_the_clock_however_little_it_moved() -> None:
+    """Counted a second, they rose by 5 % between two calibrations, as all clocks did."""
+    machine, draw = Machine(noise=0.3, base=newest("amd-zen5")), random.Random(5)
+    for clock in (0.955, 1.045):
+        found = differences(machine.calibrate(draw), machine.calibrate(draw, clock=clock))
+        rows = [one for one in found.rows if one.kind == "operation"]
+        assert len(rows) >= 5
+        assert all(one.shared == pytest.approx(clock, abs=0.01) for one in rows)
+        assert not [one for one in rows if one.verdict == "changed"]
+        assert row(found, "l1-read", 1).shared == pytest.approx(clock, abs=0.01)
+        assert row(found, "l3-read", 1).shared == 1
 
 
 @pytest.mark.parametrize("hypervisor", [None, "KVM"])

@@ -5,8 +5,9 @@ the best windows tell (`verdicts`), of memory how each figure lies beside the ot
 (`roundwise`). Of the rest, rounds lie apart by more than chance explains among
 this many ceilings (`ranks`), and the ratio is beyond a floor, because two calibrations of an
 unchanged machine differ by more than the rounds of one do. It is the `same` when the whole interval
-lies inside the floor. Compute is compared per cycle, and what all clocks or all memory figures of a
-team share is said once: each of them is compared beside it.
+lies inside the floor. Compute is compared per cycle, operations and the inner caches beside the
+clock, and what all clocks or all memory figures of a team share is said once: each of them is
+compared beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -106,7 +107,7 @@ def _judged(pairs: Sequence[Pair], *, virtual: bool) -> tuple[Difference, ...]:
     among = sum(bool(one.members) for one in families)
     shared = {id(pair): one.contrast.ratio for one in families for pair in one.members}
     moved = [_family_row(one, among=among, virtual=virtual) for one in families if one.members]
-    if families[0].members and _moved(families[0], among=among):
+    if families[0].members:
         shared |= _by_the_clock(pairs, families[0].contrast.ratio)
     leveled = {key: one for family in families[1:] for key, one in _leveled(family).items()}
     beside = [
@@ -121,10 +122,15 @@ def _judged(pairs: Sequence[Pair], *, virtual: bool) -> tuple[Difference, ...]:
 
 
 def _by_the_clock(pairs: Sequence[Pair], clock: float) -> Mapping[int, float]:
-    """Return what a changed clock does to the inner caches; nothing further out need follow it."""
+    """Return what the clock does to operations and the inner caches; nothing further out follows.
+
+    Both are counted a second, and go cycle by cycle.
+    """
     inner = [pair for pair in pairs if pair.ceiling.level in ("L1", "L2")]
-    rates = {id(pair): clock for pair in inner if pair.ceiling.kind == "bandwidth"}
-    return rates | {id(pair): 1 / clock for pair in inner if pair.ceiling.kind == "latency"}
+    rates = [pair for pair in inner if pair.ceiling.kind == "bandwidth"]
+    rates += [pair for pair in pairs if pair.ceiling.kind == "operation"]
+    waits = [pair for pair in inner if pair.ceiling.kind == "latency"]
+    return {id(pair): clock for pair in rates} | {id(pair): 1 / clock for pair in waits}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +217,6 @@ def _family_row(family: _Family, *, among: int, virtual: bool) -> Difference:
     if verdict == "changed" and neighbours:
         verdict, why = "can't tell", f"{why}: the machine or its neighbours"
     return replace(row, verdict=verdict, why=why)
-
-
-def _moved(family: _Family, *, among: int) -> bool:
-    """Whether a family moved, whoever moved it."""
-    return _verdict_of(family, among=among)[0] == "changed"
 
 
 def _verdict_of(family: _Family, *, among: int) -> tuple[Outcome, str]:
