@@ -21,6 +21,7 @@ from roofline.physics.spans import rows_of_all
 from roofline.physics.tiling import Tiling, from_parameters, lanes_of
 from roofline.physics.workload import ITEM_BYTES, conv_work
 from roofline.records import Cache, ConvShape
+from roofline.shapes import parse_shape
 from tests.builders import make_machine
 from tests.tilings import (
     AVX2,
@@ -431,6 +432,21 @@ def test_planes_do_not_fall_on_the_same_sets_of_a_cache() -> None:
         assert tiling.planar(conv(channels, 64, size, 1), 16) == planes
     # Strided, it isn't one long row.
     assert tiling.planar(conv(40, 64, 127, 1, stride=(2, 2)), 16)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("208x202x202 -> 8, 1x1", "broadcast"),
+        ("110x63x63 -> 12, 1x1 n16", "broadcast"),
+        # Fewer outputs have wider tiles, fewer planes are followed, and nearer ones don't matter.
+        ("110x63x63 -> 3, 1x1 n16", "positions"),
+        ("40x100x100 -> 8, 1x1 n16", "positions"),
+        ("208x100x100 -> 8, 1x1", "positions"),
+    ],
+)
+def test_tiles_read_no_few_lines_of_many_far_planes(text: str, kind: str) -> None:
+    assert tiling.strategy(parse_shape(text), 16) == kind
 
 
 def test_many_planes_from_beyond_the_near_caches_are_blocks() -> None:

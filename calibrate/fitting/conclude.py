@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
-from calibrate.fitting import physical, trees
+from calibrate.fitting import physical, placed, trees
 from calibrate.fitting.design import SPANNING
 from calibrate.fitting.members import Sample, by_rung, folds, members
 from roofline import shapes
+from roofline.comparing import subjects
 from roofline.comparing.fitted import described, physics_digest
 from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
@@ -52,10 +53,12 @@ def conclude(sweep: Sweep, runner: Runner, *, quick: bool = False) -> Efficiency
             f"{len(sweep.timings)} layers are too few to fit {sweep.subject}: "
             f"give {FEWEST} or more."
         )
-    predictions = [runner.recalled(timing) for timing in sweep.timings]
+    told, share = placed.placed(sweep, runner.calibration)
+    runner = subjects.called(runner, told.anchors)
+    predictions = [runner.recalled(timing) for timing in told.timings]
     samples = [
         _sample(runner, timing, made)
-        for timing, made in zip(sweep.timings, predictions, strict=True)
+        for timing, made in zip(told.timings, predictions, strict=True)
     ]
     fold_of = folds(samples)
     made = members(samples, fold_of)
@@ -72,7 +75,7 @@ def conclude(sweep: Sweep, runner: Runner, *, quick: bool = False) -> Efficiency
         residuals=tuple(_residual(one, told) for one, told in zip(samples, unseen, strict=True)),
         reach=_reach(samples),
         errors=_errors(samples, predictions, unseen, fold_of),
-        findings=(*sweep.findings, *_findings(samples, made)),
+        findings=(*sweep.findings, *placed.advice(share), *_findings(samples, made)),
     )
 
 

@@ -1,6 +1,7 @@
 """Which runner a subject's name stands for, and what a kept sweep says about its own."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from roofline.comparing.libraries import CALL, LibraryOperators, check_library_layer
 from roofline.comparing.operators import Operators, check_layer
@@ -57,6 +58,13 @@ def runner_of(sweep: Sweep, calibration: Calibration) -> Runner:
         cold=sweep.cache == "cold",
         call_seconds=call_seconds_of(sweep.anchors),
     )
+
+
+def called(runner: Runner, anchors: Iterable[Anchor]) -> Runner:
+    """Return who ran layers, a library's call costing what these anchors say."""
+    if not isinstance(runner, LibraryOperators):
+        return runner
+    return replace(runner, call_seconds=call_seconds_of(anchors))
 
 
 def call_seconds_of(anchors: Iterable[Anchor]) -> float | None:

@@ -7,7 +7,7 @@ output takes. Then vectors of a row's positions, in planes, multiply one weight 
 import functools
 from collections.abc import Iterator
 
-from roofline.physics.flat import flattened
+from roofline.physics.flat import flattened, is_flat
 from roofline.physics.pieces import equal_pieces, widest_piece
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape
@@ -25,6 +25,9 @@ _LOAD_PENALTY = 0.3
 # Bytes of a cache line; of inputs that don't stay in a core's own caches; of a tile's inputs that
 # stay in any core's first one.
 _LINE, _PASSING, _STAYING = 64, 1 << 20, 16 << 10
+# Bytes of inputs that come from memory; outputs from which on a tile reads few lines of a plane, an
+# eighth of the planes that are many.
+_FAR, _NARROW = 16 << 20, 8
 # Products whose turn a permutation takes.
 _PERMUTED = 0.5
 # Channels in lanes have tiles of so many columns at most; what positions must save of their turns.
@@ -37,10 +40,20 @@ def by_position(shape: ConvShape, lanes: int) -> bool:
     if not wide or shape.stride[1] > 1 or min(shape.out_width, shape.group_out) < 1:
         return False
     # A whole vector or more of outputs, all but full: not even without a look at positions.
-    if shape.group_out % lanes == 0:
+    if shape.group_out % lanes == 0 or _scattered(shape):
         return False
     tile = position_tile(shape, lanes)
     return _row_products(shape, lanes, *tile) < _SAVED * _channel_products(shape, lanes)
+
+
+def _scattered(shape: ConvShape) -> bool:
+    """Whether tiles read a few lines of each of many planes that no cache holds.
+
+    Hardware doesn't follow these, and a core waits for as few lines at once as it has buffers.
+    """
+    inputs = shape.batch * shape.in_channels * shape.height * shape.width
+    far = inputs * ITEM_BYTES[shape.dtype] > _FAR
+    return is_flat(shape) and far and min(shape.group_in / 8, shape.group_out) >= _NARROW
 
 
 @functools.lru_cache(maxsize=256)
