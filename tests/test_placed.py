@@ -83,3 +83,8 @@ def test_a_fit_is_not_moved_by_what_ran_elsewhere(two: Sweep) -> None:
     assert told.timings == slow
     assert any("further apart" in one.what for one in told.findings)
     assert not any("further apart" in one.what for one in plain.findings)
+
+
+def test_a_fit_of_another_place_says_so(two: Sweep) -> None:
+    told = conclude(met([0.33] * 7, two), operators(2))
+    assert [one.severity for one in told.findings if "another place" in one.what] == ["warning"]

@@ -69,6 +69,16 @@ def advice(share: float) -> tuple[Finding, ...]:
     """Return what to say of a sweep, so much of which was run elsewhere."""
     if not share:
         return ()
+    if share == 1:
+        return (
+            Finding(
+                severity="warning",
+                what="all the time the cores met as if they lay further apart than when they were "
+                "calibrated: this fit is of another place",
+                why_it_matters="a hypervisor moves virtual CPUs; a team takes other times there",
+                command="python -m calibrate.subject, again",
+            ),
+        )
     return (
         Finding(
             severity="note",
