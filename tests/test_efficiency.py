@@ -89,6 +89,10 @@ def test_groups_and_rows_are_counted_by_vectors_of_channels(
     parts = parts_of(shape, made, 16, 2)
     assert parts is not None
     assert (2 * parts.groups, 2 * parts.rows) == (groups, rows)
+    # Where rung d counts calls, they are no parameters' any more.
+    known = parts_of(shape, made, 16, 2, structured=True)
+    assert known is not None
+    assert (known.groups, known.rows, known.compute) == (0, 0, parts.compute)
 
 
 def test_priors_are_distinct_and_proper() -> None:

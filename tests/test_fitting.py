@@ -14,7 +14,7 @@ from roofline.comparing.fitted import Fit, described, refined, with_fit
 from roofline.comparing.reporting import report
 from roofline.errors import RooflineError
 from roofline.physics import cross, judge
-from roofline.physics.efficiency import PRIORS
+from roofline.physics.efficiency import CLOSER, PRIORS
 from roofline.physics.residual import FEATURES, residual
 from roofline.records import CONV_CLASSES, ConvShape, Efficiency, Layer, Sweep, Trees
 from tests.efficiency_builders import PLANTED, operators, planted_sweep
@@ -172,6 +172,17 @@ def test_outliers_hardly_move_the_parameters() -> None:
 def test_with_nothing_measured_what_was_believed_stays() -> None:
     found = physical.fit([], [])
     assert found == pytest.approx([prior.centre for prior in PRIORS])
+
+
+def test_what_is_known_closely_moves_less() -> None:
+    """Of a library whose structure is known few layers must not move much."""
+    sweep = planted_sweep(design.design(design.QUICK))
+    parts = [_sample(timing.shape).parts for timing in sweep.timings]
+    measured = [one.seconds[0][0] for one in sweep.timings]
+    place = [prior.name for prior in PRIORS].index("computing")
+    loose, close = (physical.fit(parts, measured, some)[place] for some in (PRIORS, CLOSER))
+    assert 1 < close < loose
+    assert physical.fit([], [], CLOSER) == pytest.approx([prior.centre for prior in PRIORS])
 
 
 def test_judges_are_refused() -> None:

@@ -158,3 +158,11 @@ def test_without_copies_or_rung_d_a_prediction_stays() -> None:
     nothing = library.copied(WIDE, LANES, LAST)
     took = library.copy_seconds(calibration, 1, nothing, library.inside(WIDE, LANES, LAST))
     assert set(took.values()) == {0.0}
+
+
+def test_which_structures_are_known() -> None:
+    onednn = Habit(blocked=False, onednn_kernels=True)
+    assert library.is_structured(BLOCKED, LANES)
+    assert library.is_structured(onednn, 16)
+    assert not library.is_structured(onednn, 8)
+    assert not library.is_structured(LAST, 16)

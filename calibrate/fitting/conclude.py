@@ -14,7 +14,7 @@ from roofline.comparing.runner import Runner
 from roofline.errors import RooflineError
 from roofline.physics import judge
 from roofline.physics.cross import SEEN
-from roofline.physics.efficiency import PRIORS
+from roofline.physics.efficiency import CLOSER, PRIORS, Prior
 from roofline.physics.residual import FEATURES, SIZES
 from roofline.records import (
     RUNGS,
@@ -61,14 +61,15 @@ def conclude(sweep: Sweep, runner: Runner, *, quick: bool = False) -> Efficiency
         for timing, made in zip(told.timings, predictions, strict=True)
     ]
     fold_of = folds(samples)
-    made = members(samples, fold_of)
+    priors = CLOSER if runner.structured else PRIORS
+    made = members(samples, fold_of, priors)
     # A layer that all members saw is told by any: it judges none.
     unseen = [by_rung(one, made[max(fold, 0)]) for one, fold in zip(samples, fold_of, strict=True)]
     return Efficiency(
         **{name: getattr(sweep, name) for name in REPEATED},
         quick=quick,
         physics=physics_digest(),
-        parameters=_parameters(samples),
+        parameters=_parameters(samples, priors),
         features=FEATURES,
         members=made,
         folds=fold_of,
@@ -118,8 +119,9 @@ def _sample(runner: Runner, timing: Timing, prediction: Prediction) -> Sample:
     )
 
 
-def _parameters(samples: Sequence[Sample]) -> tuple[Parameter, ...]:
-    values = physical.fit([one.parts for one in samples], [one.measured for one in samples])
+def _parameters(samples: Sequence[Sample], priors: Sequence[Prior]) -> tuple[Parameter, ...]:
+    parts, measured = [one.parts for one in samples], [one.measured for one in samples]
+    values = physical.fit(parts, measured, priors)
     return tuple(
         Parameter(
             name=prior.name,
@@ -128,7 +130,7 @@ def _parameters(samples: Sequence[Sample]) -> tuple[Parameter, ...]:
             spread=prior.spread,
             unit=prior.unit,
         )
-        for prior, value in zip(PRIORS, values, strict=True)
+        for prior, value in zip(priors, values, strict=True)
     )
 
 

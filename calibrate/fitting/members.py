@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from calibrate.fitting import physical, trees
 from roofline.physics.cross import SEEN
-from roofline.physics.efficiency import Parts, seconds
+from roofline.physics.efficiency import PRIORS, Parts, Prior, seconds
 from roofline.physics.residual import residual
 from roofline.records import ConvShape, Member
 
@@ -45,17 +45,20 @@ def folds(samples: Sequence[Sample]) -> tuple[int, ...]:
     return tuple(numbers[one.shape] % count if one.shape in numbers else SEEN for one in samples)
 
 
-def members(samples: Sequence[Sample], fold_of: Sequence[int]) -> tuple[Member, ...]:
+def members(
+    samples: Sequence[Sample], fold_of: Sequence[int], priors: Sequence[Prior] = PRIORS
+) -> tuple[Member, ...]:
     """Return a fit to all layers but those of one fold, for each fold."""
     numbers = range(max(fold_of) + 1)
     return tuple(
-        _member([one for one, fold in zip(samples, fold_of, strict=True) if fold != number])
+        _member([one for one, fold in zip(samples, fold_of, strict=True) if fold != number], priors)
         for number in numbers
     )
 
 
-def _member(samples: Sequence[Sample]) -> Member:
-    values = physical.fit([one.parts for one in samples], [one.measured for one in samples])
+def _member(samples: Sequence[Sample], priors: Sequence[Prior]) -> Member:
+    parts, measured = [one.parts for one in samples], [one.measured for one in samples]
+    values = physical.fit(parts, measured, priors)
     if len(samples) < trees.ENOUGH * (FOLDS - 1) // FOLDS or not trees.installed():
         return Member(parameters=values)
     left = [math.log(one.measured / seconds(one.parts, values)) for one in samples]

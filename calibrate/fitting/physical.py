@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy
 
-from roofline.physics.efficiency import PRIORS, Parts, seconds
+from roofline.physics.efficiency import PRIORS, Parts, Prior, seconds
 
 NOISE = 0.15
 """Standard deviation of ln(measured / predicted), as it is believed to be."""
@@ -22,21 +22,23 @@ _STEPS, _CLOSE, _LONGEST, _NUDGE = 60, 1e-3, 0.5, 1e-4
 Vector = numpy.ndarray[tuple[int], numpy.dtype[numpy.float64]]
 Matrix = numpy.ndarray[tuple[int, int], numpy.dtype[numpy.float64]]
 
-_CENTRE = numpy.array([math.log(prior.centre) for prior in PRIORS])
-_PRECISION = numpy.array([prior.spread**-2 for prior in PRIORS])
 
-
-def fit(parts: Sequence[Parts], measured: Sequence[float]) -> tuple[float, ...]:
+def fit(
+    parts: Sequence[Parts], measured: Sequence[float], priors: Sequence[Prior] = PRIORS
+) -> tuple[float, ...]:
     """Return the most probable value of each parameter, in the order of `PRIORS`.
 
     Args:
         parts: what rung d says of each layer.
         measured: how long it took, in seconds.
+        priors: what is believed of the parameters.
 
     """
-    wanted, point = numpy.log(numpy.array(measured)), _CENTRE.copy()
+    wanted = numpy.log(numpy.array(measured))
+    believed = _Believed(priors)
+    point = believed.centre
     for _ in range(_STEPS):
-        step = _step(parts, wanted, point)
+        step = _step(parts, wanted, point, believed)
         # Far from the maximum a whole step may lead further away.
         step *= min(1.0, _LONGEST / max(float(numpy.abs(step).max()), _CLOSE))
         point = point + step
@@ -45,13 +47,21 @@ def fit(parts: Sequence[Parts], measured: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(value) for value in numpy.exp(point))
 
 
-def _step(parts: Sequence[Parts], wanted: Vector, point: Vector) -> Vector:
+class _Believed:
+    """Centres of the parameters' logarithms, and their precision."""
+
+    def __init__(self, priors: Sequence[Prior]) -> None:
+        self.centre = numpy.array([math.log(prior.centre) for prior in priors])
+        self.precision = numpy.array([prior.spread**-2 for prior in priors])
+
+
+def _step(parts: Sequence[Parts], wanted: Vector, point: Vector, believed: _Believed) -> Vector:
     predicted = _logarithms(parts, point)
     slopes = _slopes(parts, predicted, point)
     errors = wanted - predicted
     weights = 1 / numpy.maximum(1.0, numpy.abs(errors) / (_OUTLIER * NOISE)) / NOISE**2
-    curvature = (slopes.T * weights) @ slopes + numpy.diag(_PRECISION)
-    slope = (slopes.T * weights) @ errors - (point - _CENTRE) * _PRECISION
+    curvature = (slopes.T * weights) @ slopes + numpy.diag(believed.precision)
+    slope = (slopes.T * weights) @ errors - (point - believed.centre) * believed.precision
     return numpy.linalg.solve(curvature, slope)
 
 

@@ -78,7 +78,7 @@ def described(
 ) -> tuple[Parts, tuple[float, ...]] | None:
     """Return what rungs e and f are made of; None where rung d can't be told."""
     lanes = lanes_of(runner.vector, shape.dtype)
-    parts = parts_of(shape, prediction, lanes, runner.threads)
+    parts = parts_of(shape, prediction, lanes, runner.threads, structured=runner.structured)
     return None if parts is None else (parts, features(shape, parts, lanes))
 
 

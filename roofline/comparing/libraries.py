@@ -53,6 +53,11 @@ class LibraryOperators(Runner):
             onednn_kernels=self.subject.onednn_kernels,
         )
 
+    @property
+    def structured(self) -> bool:
+        """Whether the structure of its kernels, on these vectors, is known."""
+        return library.is_structured(self.habit, lanes_of(self.vector, "float32"))
+
     def recalled(self, timing: Timing) -> Prediction:
         """Return how long a timed layer should take.
 

@@ -37,6 +37,11 @@ class Runner(ABC):
         """Whether it may choose algorithms with fewer operations than are counted (Winograd)."""
 
     @property
+    def structured(self) -> bool:
+        """Whether rung d follows how a library is built: a fit has little left to move."""
+        return False
+
+    @property
     def tunable(self) -> bool:
         """Whether a child can try other ways to run a layer."""
         return False

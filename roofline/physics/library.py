@@ -41,6 +41,11 @@ class Habit:
     onednn_kernels: bool = False
 
 
+def is_structured(habit: Habit, lanes: int) -> bool:
+    """Whether its kernels are told by how they are built, calls and all."""
+    return habit.mlas_kernels or (habit.onednn_kernels and lanes == LANES)
+
+
 def as_matrix(shape: ConvShape, lanes: int, habit: Habit) -> bool:
     """Whether a library multiplies a matrix, because channels don't fill its blocks."""
     return habit.mlas_kernels and mlas.as_matrix(shape, lanes)
@@ -60,7 +65,7 @@ def core_seconds(shape: ConvShape, lanes: int, rates: Rates, threads: int, habit
     pace = Pace(multiplies=rates.multiplies / rates.hertz, loads=rates.loads / rates.hertz)
     if habit.mlas_kernels:
         return mlas.computing(shape, lanes, pace) / rates.hertz / threads
-    if habit.onednn_kernels and lanes == LANES:
+    if is_structured(habit, lanes):
         return onednn.computing(shape, pace, threads) / rates.hertz / threads
     work = conv_work(shape)
     executed = (work.flops_executed or work.flops) - shape.outputs * shape.bias
