@@ -431,7 +431,7 @@ def test_planes_do_not_fall_on_the_same_sets_of_a_cache() -> None:
     for size, channels, planes in ((128, 20, True), (128, 40, False), (64, 63, True)):
         assert tiling.planar(conv(channels, 64, size, 1), 16) == planes
     # Strided, it isn't one long row.
-    assert tiling.planar(conv(40, 64, 127, 1, stride=(2, 2)), 16)
+    assert tiling.planar(conv(36, 64, 127, 1, stride=(2, 2)), 16)
 
 
 @pytest.mark.parametrize(
@@ -452,6 +452,8 @@ def test_tiles_read_no_few_lines_of_many_far_planes(text: str, kind: str) -> Non
 def test_many_planes_from_beyond_the_near_caches_are_blocks() -> None:
     for size, channels, planes in ((127, 22, True), (127, 24, False), (80, 40, True)):
         assert tiling.planar(conv(channels, 64, size, 1), 16) == planes
+    for channels, planes in ((36, True), (40, False)):
+        assert tiling.planar(conv(channels, 64, 127, 1, stride=(2, 2)), 16) == planes
 
 
 def test_planes_are_for_dense_groups_below_a_vector() -> None:

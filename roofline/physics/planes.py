@@ -12,8 +12,9 @@ _WIDEST = 512
 _FEW_BLOCKS = 4
 # Bytes of a way of a second-level cache; so many planes that fall on the same sets still are fast.
 _WAY, _SAME_SETS = 1 << 16, 24
-# Bytes of inputs that don't stay in a core's own caches, and vectors of planes that aren't many.
-_PASSING, _NOT_MANY = 1 << 20, 1.4
+# Bytes of inputs that don't stay in a core's own caches, and vectors of planes that aren't many; the
+# same where a stride leaves out rows.
+_PASSING, _NOT_MANY, _STRIDED = 1 << 20, 1.4, 2.4
 
 
 def few_channels(shape: ConvShape, lanes: int, turn: int) -> bool:
@@ -33,6 +34,6 @@ def few_channels(shape: ConvShape, lanes: int, turn: int) -> bool:
     plane = shape.height * shape.width * ITEM_BYTES[shape.dtype]
     if shape.group_in * math.gcd(plane, _WAY) > _SAME_SETS * _WAY:
         return False
-    if is_flat(shape) and shape.batch * shape.in_channels * plane > _PASSING:
-        return shape.group_in <= _NOT_MANY * lanes
+    if shape.kernel == (1, 1) and shape.batch * shape.in_channels * plane > _PASSING:
+        return shape.group_in <= (_NOT_MANY if is_flat(shape) else _STRIDED) * lanes
     return shape.kernel == (1, 1) or 0 < shape.group_in % turn <= turn // 2
