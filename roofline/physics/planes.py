@@ -12,8 +12,8 @@ _WIDEST = 512
 _FEW_BLOCKS = 4
 # Bytes of a way of a second-level cache; so many planes that fall on the same sets still are fast.
 _WAY, _SAME_SETS = 1 << 16, 24
-# Bytes of inputs that don't stay in a core's own caches; vectors of planes that aren't many, and the
-# same where a stride leaves out rows.
+# Bytes of inputs that don't stay in a core's own caches; vectors of planes that aren't many, and so
+# many where a stride leaves out rows.
 _PASSING, _NOT_MANY, _STRIDED = 1 << 20, 1.4, 2.4
 
 
