@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from roofline.physics.chiplets import find
+from roofline.physics.difference import differences
 from roofline.physics.noise import verdict
+from roofline.physics.replicates import Sample
 from roofline.records import Calibration, Case, Traffic, Work
 from tests.builders import make_bandwidth, make_calibration, make_machine, make_measurement
 
@@ -82,3 +84,21 @@ def test_the_run_is_told_and_not_blamed() -> None:
     (moved,) = [one for one in found.evidence if one.cause == "moved"]
     assert moved.what.startswith("cores met 3 times as slowly in 2 of 7 rounds")
     assert found.word == "quiet"
+
+
+def test_a_team_is_compared_without_rounds_that_ran_further_apart() -> None:
+    """Two rounds of seven had 1.7 times the bandwidth; of another run, none."""
+    moved, usual = seen(MOVED, FASTER), seen(USUAL, SAME)
+    found = differences(moved, usual)
+    rows = [one for one in found.rows if one.name in NAMES]
+    assert [one.rounds for one in rows] == [(5, 7)] * len(NAMES)
+    assert all(one.ratio == pytest.approx(1, abs=0.03) for one in rows)
+    assert find(usual) is None
+
+
+def test_too_few_rounds_are_all_kept() -> None:
+    one = Sample(typical=2.0, low=1.0, high=4.0, count=4, rounds=(1.0, 2.0, 2.0, 4.0))
+    assert one.without({0, 3}) == one
+    left = one.without({3})
+    assert (left.typical, left.high, left.count) == (2.0, 2.0, 3)
+    assert one.without(set()) == one

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from roofline.physics import ranks
+from roofline.physics import ranks, verdicts
 from roofline.physics.circumstances import changes
 from roofline.physics.difference import Difference, Differences, differences
-from roofline.physics.replicates import sample
-from roofline.physics.verdicts import floor_of
+from roofline.physics.replicates import Contrast, sample
+from roofline.physics.verdicts import Evidence, floor_of
 from roofline.records import Calibration, Case, Ceiling, Measurement
 from tests.builders import make_calibration, make_machine, make_measurement
 from tests.reference import newest, reference
@@ -354,6 +354,34 @@ def test_stores_to_a_level_that_other_guests_share_may_differ(
     first = next(one for one in reference().ceilings if one.name == "l2-read")
     ceiling = replace(first, level=level, direction=direction)
     assert floor_of(ceiling, virtual=virtual) == floor
+
+
+@pytest.mark.parametrize(
+    ("level", "floor", "virtual"), [("L3", 0.2, True), ("L3", 0.1, False), ("L2", 0.1, True)]
+)
+def test_a_load_out_of_a_shared_level_may_wait_for_others(
+    level: str, floor: float, *, virtual: bool
+) -> None:
+    first = next(one for one in newest("amd-zen5").ceilings if one.kind == "latency")
+    assert floor_of(replace(first, level=level, direction=None), virtual=virtual) == floor
+
+
+@pytest.mark.parametrize(("shared", "outcome"), [(1.0, "changed"), (0.75, "can't tell")])
+def test_where_a_whole_family_moved_its_members_may_lie_further_apart(
+    shared: float, outcome: str
+) -> None:
+    """13 % beside a family that stayed is a change; beside one that fell by a quarter it isn't."""
+    told = Contrast(ratio=1.13, interval=(1.1, 1.16), p=0.001)
+    seen = Evidence(
+        contrast=told,
+        floor=0.15,
+        beyond_chance=True,
+        wide=0.05,
+        among=100,
+        scatter=0.02,
+        shared=shared,
+    )
+    assert verdicts.verdict(seen)[0] == outcome
 
 
 def test_other_code_is_said_of_the_row_and_of_the_whole() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roofline.physics import roundwise
+from roofline.physics.remembered import remembered
 from roofline.physics.replicates import sample
 from roofline.physics.robust import median
 from roofline.records import Calibration
@@ -27,18 +28,24 @@ class Moved:
     """Rounds in which the cores lay further apart.
 
     Attributes:
-        rounds, of: how many of how many.
+        places, of: which of how many.
         barrier, memory: the time at the barrier and the team's bandwidth, as multiples of what
             they are in the other rounds.
 
     """
 
-    rounds: int
+    places: tuple[int, ...]
     of: int
     barrier: float
     memory: float
 
+    @property
+    def rounds(self) -> int:
+        """How many."""
+        return len(self.places)
 
+
+@remembered
 def find(calibration: Calibration) -> Moved | None:
     """Return in how many rounds the largest team's cores lay further apart; None if in none."""
     meets = _barrier(calibration)
@@ -53,7 +60,7 @@ def find(calibration: Calibration) -> Moved | None:
     times, rate = (_ratio(figure, far, near) for figure in (meets, memory))
     if max(rate, 1 / rate) < _OTHER_MEMORY:
         return None
-    return Moved(rounds=len(far), of=len(meets), barrier=times, memory=rate)
+    return Moved(places=tuple(far), of=len(meets), barrier=times, memory=rate)
 
 
 def _barrier(calibration: Calibration) -> list[float]:

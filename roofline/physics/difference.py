@@ -257,6 +257,7 @@ def _row(
         wide=pair.wide,
         among=among,
         scatter=beside.scatter,
+        shared=shared,
     )
     verdict, why = verdicts.verdict(seen)
     if pair.note == OTHER_SIZES:

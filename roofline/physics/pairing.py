@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from roofline.physics import chiplets
 from roofline.physics.replicates import Contrast, Sample, contrast, rounds_of, sample
 from roofline.physics.robust import median
 from roofline.records import Calibration, Ceiling
@@ -81,7 +82,7 @@ def _at_one_size(
 
     A level is read off at half of the capacity that was found, which may fall on another size.
     """
-    first, second = sample(a, mine), sample(b, other)
+    first, second = _placed(a, mine), _placed(b, other)
     sizes = [one.evidence.get("working_set") for one in (mine, other)]
     small, large = sorted(float(s) if isinstance(s, int | float) else 0.0 for s in sizes)
     if large <= _ABOUT * small or small == 0:
@@ -91,6 +92,13 @@ def _at_one_size(
     if (again := _again(a, second, other)) is not None:
         return again, second, "at B's working set"
     return first, second, OTHER_SIZES
+
+
+def _placed(calibration: Calibration, ceiling: Ceiling) -> Sample:
+    """Return what was seen of a ceiling; of a team without rounds with its cores further apart."""
+    seen = sample(calibration, ceiling)
+    moved = chiplets.find(calibration) if ceiling.threads == calibration.usable_cores > 1 else None
+    return seen if moved is None else seen.without(moved.places)
 
 
 def _again(calibration: Calibration, known: Sample, ceiling: Ceiling) -> Sample | None:

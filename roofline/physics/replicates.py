@@ -1,7 +1,7 @@
 """The rounds behind a ceiling, found among the measurements; and how two such samples compare."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from roofline.physics import ranks
@@ -11,6 +11,8 @@ from roofline.records import Calibration, Ceiling, Measurement
 # A record keeps four digits of a round's seconds and five of a ceiling.
 _ROUNDING = 1e-3
 _CONFIDENCE = 0.95
+# Rounds that still tell something.
+_FEWEST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,20 @@ class Sample:
             low=factor * self.low,
             high=factor * self.high,
             rounds=tuple(factor * one for one in self.rounds),
+        )
+
+    def without(self, places: Collection[int]) -> "Sample":
+        """Return the same without these rounds; as it is where too few would be left."""
+        kept = tuple(one for place, one in enumerate(self.rounds) if place not in places)
+        if len(kept) < _FEWEST or len(kept) == len(self.rounds):
+            return self
+        return replace(
+            self,
+            typical=median(kept),
+            low=min(kept),
+            high=max(kept),
+            count=len(kept),
+            rounds=kept,
         )
 
 

@@ -40,12 +40,17 @@ OTHER_LEVELS = 0.1
 # unchanged machine: of eleven calibrations in an hour the extremes lay 27 % apart
 # (docs/performance.md).
 SHARED_LEVEL, SHARED_STORES, _STORING = "L3", 0.3, ("write", "copy", "update")
+# And one load out of it waits for theirs: 12 to 14 ns by the minute.
+SHARED_LATENCY = 0.2
 # The same of typical values and best windows together (their geometric mean): about half of what a
 # slow-down by 15 % is, so that neither chance nor what it hides is large (docs/performance.md).
 TOGETHER_CORE, TOGETHER_SHARED = 0.09, 0.11
 # How far a figure of memory may lie from its family, both leveled round by round: of 260 on an
 # unchanged machine the furthest lay 10 % off (docs/performance.md).
 BESIDE_FAMILY = 0.11
+# What neighbours do to a family they do to all of it, but not as much to each: where reads lost
+# 28 %, stores that pass the caches lost 12. So much of what all moved by a member may lie from it.
+_RESPONSE = 0.6
 # On a machine whose family lies further apart, so many times its scatter; and the p-value of each.
 _SCATTERS, _WITNESS = 3.5, 0.01
 # Of what is read off at a level, what a round comes to three times.
@@ -69,6 +74,7 @@ class Evidence:
         wide: the larger spread over rounds: a change by ranks must exceed it.
         among: how many are compared.
         scatter: how far the ceiling's family lies apart, where `contrast` is beside that.
+        shared: the factor that all of the family moved by.
 
     """
 
@@ -80,12 +86,16 @@ class Evidence:
     wide: float
     among: int
     scatter: float | None = None
+    shared: float = 1.0
 
 
 def floor_of(ceiling: Ceiling, *, virtual: bool) -> float:
     """Return how far two calibrations of an unchanged machine, or guest, may be apart."""
-    if virtual and ceiling.level == SHARED_LEVEL and ceiling.direction in _STORING:
-        return SHARED_STORES
+    if virtual and ceiling.level == SHARED_LEVEL:
+        if ceiling.direction in _STORING:
+            return SHARED_STORES
+        if ceiling.kind == "latency":
+            return SHARED_LATENCY
     if ceiling.level is not None and ceiling.kind != "capacity":
         return LEVEL_FLOORS.get(ceiling.level, OTHER_LEVELS)
     if ceiling.kind == "compute" and ceiling.threads > 1:
@@ -146,7 +156,8 @@ def _by_both(seen: Evidence, best: float, floor: float) -> tuple[Outcome, str]:
 
 def _by_family(seen: Evidence, scatter: float) -> tuple[Outcome, str]:
     ratio, p = seen.contrast.ratio, seen.contrast.p
-    if distance(ratio) > max(BESIDE_FAMILY, _SCATTERS * scatter):
+    uneven = _RESPONSE * distance(seen.shared)
+    if distance(ratio) > max(BESIDE_FAMILY, _SCATTERS * scatter, uneven):
         if p <= _WITNESS:
             return "changed", by(ratio)
         return "can't tell", f"may be chance (p = {p:.2g})"
