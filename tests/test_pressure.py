@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.conv.layout import Layout
 from benchmarks.conv.schedule import units as scheduled
 from benchmarks.conv.tables import share
-from roofline.physics import datasheet
+from roofline.physics import datasheet, pressure
 from roofline.physics.cores import CORES, Core, core_of
 from roofline.physics.cropped import cropped
 from roofline.physics.dealing import dealt
@@ -24,9 +24,8 @@ from roofline.physics.pressure import (
     core_seconds,
     loads,
     rates,
-    unit_seconds,
 )
-from roofline.physics.tally import counted
+from roofline.physics.tally import Counted, counted
 from roofline.physics.tiling import Tiling, lanes_of
 from roofline.physics.workload import conv_work
 from roofline.records import ConvShape
@@ -64,6 +63,11 @@ def row_of(width: int, **more: Any) -> ConvShape:
 
 
 LANES = Tiling(strategy="lanewise", lanes=16, columns=14, taps=3)
+
+
+def unit_seconds(unit: Counted, core: Core, rates: Rates) -> float:
+    """Return how long one thread takes for a unit."""
+    return pressure._seconds(unit, pressure._costs(core, rates))
 
 
 def test_a_depthwise_tile_by_hand() -> None:

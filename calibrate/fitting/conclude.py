@@ -61,7 +61,8 @@ def conclude(sweep: Sweep, runner: Runner, *, quick: bool = False) -> Efficiency
         for timing, made in zip(told.timings, predictions, strict=True)
     ]
     fold_of = folds(samples)
-    priors = CLOSER if runner.structured else PRIORS
+    known = all(runner.structured(timing.shape.dtype) for timing in told.timings)
+    priors = CLOSER if known else PRIORS
     made = members(samples, fold_of, priors)
     # A layer that all members saw is told by any: it judges none.
     unseen = [by_rung(one, made[max(fold, 0)]) for one, fold in zip(samples, fold_of, strict=True)]

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from roofline.comparing.session import VISITS
+from roofline.physics.chiplets import FAR
 from roofline.physics.drift import as_rate
 from roofline.physics.predict import BARRIER
 from roofline.records import Calibration, Finding, Sweep, Timing
-
-# A barrier at less than this of its calibrated speed: cores lie elsewhere.
-_ELSEWHERE = 0.6
 
 
 def placed(sweep: Sweep, calibration: Calibration) -> tuple[Sweep, float]:
@@ -45,7 +43,7 @@ def _elsewhere(sweep: Sweep, calibration: Calibration) -> Sequence[bool]:
     if ceiling is None:
         return ()
     usual = as_rate(ceiling, ceiling.typical)
-    return [rate < _ELSEWHERE * usual for rate in rates]
+    return [FAR * rate <= usual for rate in rates]
 
 
 def _kept(timing: Timing, place: int, total: int, elsewhere: Sequence[bool]) -> Timing:

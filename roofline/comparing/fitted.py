@@ -19,7 +19,7 @@ from roofline.records import ConvShape, Efficiency, Member, Prediction, Report
 # What rung d of a layer follows from, and what is made of it.
 _TELLING = (
     *("again", "asking", "bandwidth", "cache_shares", "choice", "cores", "cropped", "datasheet"),
-    *("brdgmm", "brgemm", "brgemm_blocks", "jit_grouped", "onednn", "pace"),
+    *("brdgmm", "brgemm", "brgemm_blocks", "jit_grouped", "onednn", "pace", "passing"),
     *("dealing", "efficiency", "flat", "frontend", "isa", "library", "loops", "mlas", "owners"),
     *("pieces", "pipes", "planes", "positions", "predict", "pressure", "reach", "remembered"),
     *("residual", "roof", "sharing", "spans", "theory", "tally", "tiling", "workload"),
@@ -78,7 +78,9 @@ def described(
 ) -> tuple[Parts, tuple[float, ...]] | None:
     """Return what rungs e and f are made of; None where rung d can't be told."""
     lanes = lanes_of(runner.vector, shape.dtype)
-    parts = parts_of(shape, prediction, lanes, runner.threads, structured=runner.structured)
+    parts = parts_of(
+        shape, prediction, lanes, runner.threads, structured=runner.structured(shape.dtype)
+    )
     return None if parts is None else (parts, features(shape, parts, lanes))
 
 

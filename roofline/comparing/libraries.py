@@ -53,10 +53,9 @@ class LibraryOperators(Runner):
             onednn_kernels=self.subject.onednn_kernels,
         )
 
-    @property
-    def structured(self) -> bool:
+    def structured(self, dtype: str) -> bool:
         """Whether the structure of its kernels, on these vectors, is known."""
-        return library.is_structured(self.habit, lanes_of(self.vector, "float32"))
+        return library.is_structured(self.habit, lanes_of(self.vector, dtype))
 
     def recalled(self, timing: Timing) -> Prediction:
         """Return how long a timed layer should take.

@@ -36,9 +36,9 @@ class Runner(ABC):
     def may_skip_operations(self) -> bool:
         """Whether it may choose algorithms with fewer operations than are counted (Winograd)."""
 
-    @property
-    def structured(self) -> bool:
+    def structured(self, dtype: str) -> bool:
         """Whether rung d follows how a library is built: a fit has little left to move."""
+        del dtype
         return False
 
     @property

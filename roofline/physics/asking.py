@@ -3,6 +3,7 @@
 import math
 
 from roofline.physics.flat import is_flat
+from roofline.physics.passing import passes
 from roofline.physics.tiling import Tiling, out_blocks, planar, touched_taps
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape
@@ -11,8 +12,6 @@ from roofline.records import ConvShape
 _STAYING = 16 << 10
 # So few tiles of the same weights load about as much as they compute: who asked would load twice.
 _FEW_TILES = 8
-# Bytes of inputs that don't stay in a core's own caches.
-_PASSING = 1 << 20
 # Planes that hardware follows at once.
 _FOLLOWED = 4
 
@@ -38,7 +37,7 @@ def rows_asked(shape: ConvShape, tiling: Tiling) -> int:
     """
     together = tiling.strategy == "lanewise" and shape.dilation[0] == 1
     shared = shape.kernel[0] > 1 and shape.kernel[0] >= shape.stride[0]
-    return shape.stride[0] if together and shared and _pass(shape) else 0
+    return shape.stride[0] if together and shared and passes(shape) else 0
 
 
 def planes_asked(shape: ConvShape, lanes: int) -> bool:
@@ -48,10 +47,4 @@ def planes_asked(shape: ConvShape, lanes: int) -> bool:
     which tiles go, that hardware follows all of them.
     """
     followed = is_flat(shape) and shape.group_in <= _FOLLOWED
-    return planar(shape, lanes) and not followed and _pass(shape)
-
-
-def _pass(shape: ConvShape) -> bool:
-    """Whether inputs are too many to stay in a core's own caches."""
-    elements = shape.batch * shape.in_channels * shape.height * shape.width
-    return elements * ITEM_BYTES[shape.dtype] > _PASSING
+    return planar(shape, lanes) and not followed and passes(shape)

@@ -40,13 +40,11 @@ def computing(shape: ConvShape, pace: Pace) -> float:
         for wide, times in whole_and_rest(vectors, across):
             if together:
                 loads = (positions + taps - 1) * crossed * wide + taps * wide
-                each = max(
-                    positions * taps * wide / pace.multiplies, loads / pace.loads, taps * LATENCY
-                )
+                each = pace.turn(positions * taps * wide, loads, taps * LATENCY)
                 each += _ELEMENT
             else:
                 loads = positions * crossed * wide + wide
-                each = max(positions * wide / pace.multiplies, loads / pace.loads, LATENCY)
+                each = pace.turn(positions * wide, loads)
                 each = taps * (each + _ELEMENT)
             sums = positions * wide * _STORE * crossed
             taken += many * times * (rows.executed * each + shape.out_height * sums)

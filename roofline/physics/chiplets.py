@@ -16,7 +16,7 @@ from roofline.physics.robust import median
 from roofline.records import Calibration
 
 # Of the quickest round's barrier: met nearby, met far away. Nothing lies between two placements.
-_NEARBY, _FAR = 1.5, 2.0
+NEARBY, FAR = 1.5, 2.0
 _TWO_MODES = 0.7
 _FEWEST = 2
 # Memory must differ by that much with it.
@@ -50,8 +50,8 @@ def find(calibration: Calibration) -> Moved | None:
     """Return in how many rounds the largest team's cores lay further apart; None if in none."""
     meets = _barrier(calibration)
     quickest = min(meets, default=0.0)
-    far = [place for place, one in enumerate(meets) if one >= _FAR * quickest]
-    near = [place for place, one in enumerate(meets) if one <= _NEARBY * quickest]
+    far = [place for place, one in enumerate(meets) if one >= FAR * quickest]
+    near = [place for place, one in enumerate(meets) if one <= NEARBY * quickest]
     if not far or len(near) < _FEWEST or len(far) + len(near) < _TWO_MODES * len(meets):
         return None
     memory = _memory(calibration)

@@ -8,7 +8,7 @@ jit_avx512_common_convolution.cpp).
 
 from typing import NamedTuple
 
-from roofline.physics.pace import LANES, LATENCY, Pace
+from roofline.physics.pace import LANES, Pace
 from roofline.physics.pieces import whole_and_rest
 from roofline.physics.workload import ITEM_BYTES, counts
 from roofline.records import ConvShape
@@ -70,7 +70,7 @@ def computing(shape: ConvShape, pace: Pace) -> float:
     turns = rows.executed * shape.kernel[1] * share * shape.group_in
     each = stores = 0.0
     for positions, many in whole_and_rest(shape.out_width, made.positions):
-        each += many * _step(positions, made.vectors, pace)
+        each += many * pace.turn(positions * made.vectors, positions + made.vectors)
         stores += many * positions * made.vectors
     calls = shape.out_height
     taken = turns * each + calls * (_CALL + stores * _STORE)
@@ -90,8 +90,3 @@ def _waiting(shape: ConvShape, made: Cut) -> float:
     loads = counts(shape, 0).executed * shape.kernel[1] * shape.group_in * shape.groups * chunks
     again = loads * _WEIGHT if made.lanes == LANES and many > _KEPT else 0.0
     return written + again
-
-
-def _step(positions: int, vectors: int, pace: Pace) -> float:
-    products, loads = positions * vectors, positions + vectors
-    return max(products / pace.multiplies, loads / pace.loads, LATENCY)

@@ -7,7 +7,8 @@ input channels are added plane by plane, each time to sums in memory. Else what 
 into a matrix, which is copied into panels and multiplied, group by group (convolve.cpp, sgemm.cpp).
 
 That structure is published. What copying costs was read off 432 layers on one core of Zen 5
-(version 1.32), in cycles; nothing is fitted to a machine.
+(version 1.32), in cycles, what copies between layouts cost off 186 that were run end to end and as
+a kernel alone; nothing is fitted to a machine.
 """
 
 import math
@@ -133,4 +134,4 @@ def _tiles(outputs: int, tile: int, blocks: int, pace: Pace) -> float:
 def _step(outputs: int, blocks: int, pace: Pace) -> float:
     """Return the cycles of a tap of a tile: each output loads an input, each vector its weights."""
     products, loads = outputs * blocks, outputs + blocks
-    return max(products / pace.multiplies, loads / pace.loads, LATENCY)
+    return pace.turn(products, loads)

@@ -15,3 +15,7 @@ class Pace:
 
     multiplies: float
     loads: float
+
+    def turn(self, products: float, loads: float, waits: float = LATENCY) -> float:
+        """Return the cycles of so many products and loads, whose sums wait so long at least."""
+        return max(products / self.multiplies, loads / self.loads, waits)

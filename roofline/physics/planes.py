@@ -3,6 +3,7 @@
 import math
 
 from roofline.physics.flat import is_flat
+from roofline.physics.passing import passes
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape
 
@@ -12,9 +13,8 @@ _WIDEST = 512
 _FEW_BLOCKS = 4
 # Bytes of a way of a second-level cache; so many planes that fall on the same sets still are fast.
 _WAY, _SAME_SETS = 1 << 16, 24
-# Bytes of inputs that don't stay in a core's own caches; vectors of planes that aren't many, and so
-# many where a stride leaves out rows.
-_PASSING, _NOT_MANY, _STRIDED = 1 << 20, 1.4, 2.4
+# Vectors of planes that aren't many, and so many where a stride leaves out rows.
+_NOT_MANY, _STRIDED = 1.4, 2.4
 
 
 def few_channels(shape: ConvShape, lanes: int, turn: int) -> bool:
@@ -34,6 +34,6 @@ def few_channels(shape: ConvShape, lanes: int, turn: int) -> bool:
     plane = shape.height * shape.width * ITEM_BYTES[shape.dtype]
     if shape.group_in * math.gcd(plane, _WAY) > _SAME_SETS * _WAY:
         return False
-    if shape.kernel == (1, 1) and shape.batch * shape.in_channels * plane > _PASSING:
+    if shape.kernel == (1, 1) and passes(shape):
         return shape.group_in <= (_NOT_MANY if is_flat(shape) else _STRIDED) * lanes
     return shape.kernel == (1, 1) or 0 < shape.group_in % turn <= turn // 2

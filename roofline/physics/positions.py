@@ -8,6 +8,7 @@ import functools
 from collections.abc import Iterator
 
 from roofline.physics.flat import flattened, is_flat
+from roofline.physics.passing import input_bytes, passes
 from roofline.physics.pieces import equal_pieces, widest_piece
 from roofline.physics.workload import ITEM_BYTES
 from roofline.records import ConvShape
@@ -22,9 +23,8 @@ _MOST_VECTORS, _MOST_OUTPUTS = 7, 14
 _HIDING = 8
 # Of two tiles that compute about equally fast, the one that loads less.
 _LOAD_PENALTY = 0.3
-# Bytes of a cache line; of inputs that don't stay in a core's own caches; of a tile's inputs that
-# stay in any core's first one.
-_LINE, _PASSING, _STAYING = 64, 1 << 20, 16 << 10
+# Bytes of a cache line; of a tile's inputs that stay in any core's first cache.
+_LINE, _STAYING = 64, 16 << 10
 # Bytes of inputs that come from memory; outputs from which on a tile reads few lines of a plane, an
 # eighth of the planes that are many.
 _FAR, _NARROW = 16 << 20, 8
@@ -51,9 +51,8 @@ def _scattered(shape: ConvShape) -> bool:
 
     Hardware doesn't follow these, and a core waits for as few lines at once as it has buffers.
     """
-    inputs = shape.batch * shape.in_channels * shape.height * shape.width
-    far = inputs * ITEM_BYTES[shape.dtype] > _FAR
-    return is_flat(shape) and far and min(shape.group_in / 8, shape.group_out) >= _NARROW
+    far = is_flat(shape) and input_bytes(shape) > _FAR
+    return far and min(shape.group_in / 8, shape.group_out) >= _NARROW
 
 
 @functools.lru_cache(maxsize=256)
@@ -73,9 +72,8 @@ def positions_ask(shape: ConvShape, planes: int, columns: int) -> bool:
     Of inputs that don't stay near, where those planes stay in L1 until they are used.
     """
     item = ITEM_BYTES[shape.dtype]
-    inputs = shape.batch * shape.in_channels * shape.height * shape.width * item
     tile = planes * shape.kernel[0] * columns * item
-    return inputs > _PASSING and tile <= _STAYING
+    return passes(shape) and tile <= _STAYING
 
 
 def crossing(shape: ConvShape) -> float:

@@ -113,11 +113,6 @@ def loads(shape: ConvShape, tiling: Tiling, core: Core, rates: Rates, threads: i
     return sums
 
 
-def unit_seconds(unit: Counted, core: Core, rates: Rates) -> float:
-    """Return how long one thread takes for a unit."""
-    return _seconds(unit, _costs(core, rates))
-
-
 @dataclass(frozen=True, slots=True)
 class _Costs:
     """Seconds that one of each takes on its port, where nothing else does.
